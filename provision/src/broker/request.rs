@@ -1,0 +1,169 @@
+//! What is asked of a broker and what it answers.
+
+use std::time::Duration;
+
+use crate::name::Name;
+use crate::value::{Outputs, Resolved};
+
+/// Which instance an operation is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Address {
+    /// The project the instance belongs to.
+    pub project: Name,
+    /// The stage of the project.
+    pub stage: Name,
+    /// The instance's handle in the config.
+    pub reference: Name,
+    /// The service that provisions it.
+    pub service: Name,
+    /// Its name at the provider.
+    pub name: Name,
+}
+
+/// Asks for a new instance.
+#[derive(Clone, Debug)]
+pub struct ProvisionRequest {
+    /// Which instance.
+    pub address: Address,
+    /// The service plan (tier), when one was chosen.
+    pub plan: Option<Name>,
+    /// The params, defaults filled in.
+    pub params: Resolved,
+    /// The same for every attempt at this one creation.
+    pub idempotency_key: String,
+}
+
+/// What the journal knows of an instance before a change.
+#[derive(Clone, Debug, Default)]
+pub struct Previous {
+    /// Its former name.
+    pub name: Option<Name>,
+    /// Its former plan.
+    pub plan: Option<Name>,
+    /// Its former params, references resolved against what is live now.
+    pub params: Resolved,
+    /// Its outputs, secret ones included.
+    pub outputs: Resolved,
+}
+
+/// Asks for a change in place.
+#[derive(Clone, Debug)]
+pub struct UpdateRequest {
+    /// Which instance, under its new name.
+    pub address: Address,
+    /// The provider's id of it.
+    pub instance_id: String,
+    /// The new plan.
+    pub plan: Option<Name>,
+    /// The new params, defaults filled in.
+    pub params: Resolved,
+    /// What it was.
+    pub previous: Previous,
+    /// The same for every attempt at this one change.
+    pub idempotency_key: String,
+}
+
+/// Asks for the end of an instance.
+#[derive(Clone, Debug)]
+pub struct DeprovisionRequest {
+    /// Which instance.
+    pub address: Address,
+    /// The provider's id of it.
+    pub instance_id: String,
+    /// What it was.
+    pub previous: Previous,
+    /// Destroy even what the service would rather keep.
+    pub force: bool,
+    /// The same for every attempt at this one removal.
+    pub idempotency_key: String,
+}
+
+/// Asks what an instance looks like now.
+#[derive(Clone, Debug)]
+pub struct FetchRequest {
+    /// Which instance.
+    pub address: Address,
+    /// The provider's id of it.
+    pub instance_id: String,
+    /// What the journal believes.
+    pub previous: Previous,
+}
+
+/// Asks whether the object of a creation exists.
+#[derive(Clone, Debug)]
+pub struct FindRequest {
+    /// Which instance.
+    pub address: Address,
+    /// The params it would be created with.
+    pub params: Resolved,
+    /// The provider's id, when the user named one (`prov import`).
+    pub instance_id: Option<String>,
+    /// The key of the creation whose outcome is unknown.
+    pub idempotency_key: Option<String>,
+}
+
+/// Asks how an accepted operation is doing.
+#[derive(Clone, Debug)]
+pub struct OperationRequest {
+    /// Which instance.
+    pub address: Address,
+    /// The provider's id of it, when already known.
+    pub instance_id: Option<String>,
+    /// The operation as the broker named it.
+    pub operation: String,
+    /// The params of the operation.
+    pub params: Resolved,
+}
+
+/// An instance that exists.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Provisioned {
+    /// The provider's id of it.
+    pub instance_id: String,
+    /// What it yields.
+    pub outputs: Outputs,
+}
+
+/// The answer to a call that may take longer than the call.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Progress<T> {
+    /// It is done.
+    Done(T),
+    /// The provider works on it; ask [`super::Broker::last_operation`].
+    InProgress {
+        /// The broker's name for the operation, stored until it ends.
+        operation: String,
+        /// The provider's id of the instance, when already known.
+        instance_id: Option<String>,
+        /// How long to wait before the first question.
+        retry_after: Option<Duration>,
+    },
+}
+
+/// How an accepted operation is doing.
+#[derive(Clone, Debug, PartialEq)]
+pub enum OperationState {
+    /// Not finished.
+    InProgress {
+        /// How long to wait before the next question.
+        retry_after: Option<Duration>,
+    },
+    /// Finished well; the instance, unless the operation was its removal.
+    Succeeded(Option<Provisioned>),
+    /// Finished badly.
+    Failed {
+        /// What the provider says about it.
+        description: String,
+    },
+}
+
+/// An object as the provider shows it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Live {
+    /// The provider's id.
+    pub instance_id: String,
+    /// The provider's name for it.
+    pub name: String,
+    /// What it yields now.
+    pub outputs: Outputs,
+}

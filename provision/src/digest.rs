@@ -1,0 +1,88 @@
+//! Canonical bytes (RFC 8785, JCS) and their SHA-256.
+
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+
+use crate::name::Name;
+
+/// The greatest integer that JCS, which counts in IEEE 754 doubles, keeps exactly: 2^53.
+pub const INTEGER_MAX: u64 = 1 << 53;
+
+/// A value has no canonical form.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DigestError {
+    /// An integer would be rounded.
+    #[error("the integer {0} is beyond 2^53 and would be rounded")]
+    Integer(String),
+    /// The canonical form could not be written.
+    #[error("no canonical form: {0}")]
+    Canonical(String),
+}
+
+/// The canonical JSON text of `value`.
+///
+/// # Errors
+/// When an integer in it is beyond 2^53.
+pub fn canonical(value: &Value) -> Result<Vec<u8>, DigestError> {
+    refuse_rounding(value)?;
+    serde_json_canonicalizer::to_vec(value)
+        .map_err(|error| DigestError::Canonical(error.to_string()))
+}
+
+/// `sha256:` and the hex SHA-256 of the canonical form of `value`.
+///
+/// # Errors
+/// When an integer in it is beyond 2^53.
+pub fn of(value: &Value) -> Result<String, DigestError> {
+    Ok(of_bytes(&canonical(value)?))
+}
+
+/// `sha256:` and the hex SHA-256 of `bytes`.
+#[must_use]
+pub fn of_bytes(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(71);
+    text.push_str("sha256:");
+    for byte in Sha256::digest(bytes) {
+        for nibble in [byte >> 4, byte & 15] {
+            text.push(char::from_digit(u32::from(nibble), 16).unwrap_or('0'));
+        }
+    }
+    text
+}
+
+/// The canonical document a fingerprint is made of.
+#[must_use]
+pub fn identity(name: &str, params: &Value, plan: Option<&Name>) -> Value {
+    let params = if params.is_null() { json!({}) } else { params.clone() };
+    json!({ "name": name, "params": params, "plan": plan.map(Name::as_str) })
+}
+
+/// The fingerprint of a spec, or with resolved params the digest of its inputs.
+///
+/// # Errors
+/// When an integer in `params` is beyond 2^53.
+pub fn fingerprint(
+    name: &str,
+    params: &Value,
+    plan: Option<&Name>,
+) -> Result<String, DigestError> {
+    of(&identity(name, params, plan))
+}
+
+fn refuse_rounding(value: &Value) -> Result<(), DigestError> {
+    match value {
+        Value::Number(number) if is_rounded(number) => {
+            Err(DigestError::Integer(number.to_string()))
+        }
+        Value::Array(items) => items.iter().try_for_each(refuse_rounding),
+        Value::Object(map) => map.values().try_for_each(refuse_rounding),
+        _ => Ok(()),
+    }
+}
+
+/// Whether canonical JSON would change this number.
+#[must_use]
+pub fn is_rounded(number: &serde_json::Number) -> bool {
+    let magnitude = number.as_u64().or_else(|| number.as_i64().map(i64::unsigned_abs));
+    magnitude.is_some_and(|magnitude| magnitude > INTEGER_MAX)
+}

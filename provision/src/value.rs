@@ -1,0 +1,79 @@
+//! Values that flow between instances: resolved params and outputs, with their secrecy.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde_json::{Map, Value};
+
+use crate::name::Name;
+
+/// Params or outputs with every reference resolved. May hold secrets, so it never prints itself.
+#[derive(Clone, Default, PartialEq)]
+pub struct Resolved(pub Map<String, Value>);
+
+impl Resolved {
+    /// The value under `key`, when there is one that is not null.
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<&Value> {
+        self.0.get(key).filter(|value| !value.is_null())
+    }
+
+    /// The text under `key`, when there is one.
+    #[must_use]
+    pub fn text(&self, key: &str) -> Option<&str> {
+        self.get(key).and_then(Value::as_str)
+    }
+}
+
+impl fmt::Debug for Resolved {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+/// One output of an instance as its broker reports it.
+#[derive(Clone, PartialEq)]
+pub struct Output {
+    /// The value, in its JSON type.
+    pub value: Value,
+    /// Whether the value is a secret: then it is sealed before it is stored and never printed.
+    pub sensitive: bool,
+}
+
+impl fmt::Debug for Output {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.sensitive { f.write_str("(sensitive)") } else { self.value.fmt(f) }
+    }
+}
+
+/// The outputs of an instance by key.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Outputs(pub BTreeMap<Name, Output>);
+
+impl Outputs {
+    /// Adds a plain output.
+    #[must_use]
+    pub fn with(self, key: &str, value: impl Into<Value>) -> Self {
+        self.insert(key, value.into(), false)
+    }
+
+    /// Adds a secret output.
+    #[must_use]
+    pub fn with_secret(self, key: &str, value: impl Into<Value>) -> Self {
+        self.insert(key, value.into(), true)
+    }
+
+    fn insert(mut self, key: &str, value: Value, sensitive: bool) -> Self {
+        self.0.insert(Name::from(key), Output { value, sensitive });
+        self
+    }
+}
+
+/// The text of a value inside other text: strings as they are, everything else as JSON.
+#[must_use]
+pub fn as_text(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
