@@ -1,0 +1,204 @@
+//! What has to hold between instances, and between an instance and its service.
+
+use std::collections::HashMap;
+
+use super::params;
+use super::spec::Placed;
+use super::{Rules, scope::Read};
+use crate::broker::{Catalog, Plans, Service};
+use crate::diagnostic::{Diagnostic, Diagnostics, Span};
+use crate::graph::Graph;
+use crate::name::{Name, closest};
+
+/// Checks every instance; the graph of references and its order when there is one.
+pub fn check(
+    placed: &[Placed],
+    catalog: &Catalog,
+    rules: Rules,
+    problems: &mut Diagnostics,
+) -> Option<(Graph, Vec<usize>)> {
+    let positions = unique(placed, problems);
+    let mut graph = Graph::new(placed.len());
+    for (position, instance) in placed.iter().enumerate() {
+        let service = service(instance, catalog, problems);
+        if let Some(service) = service {
+            params::check(instance, service, rules, problems);
+            check_plan(instance, service, problems);
+            check_bind(instance, service, problems);
+        }
+        check_reads(instance, placed, &positions, catalog, problems);
+        for need in &instance.spec.needs {
+            if let Some(&needed) = positions.get(need) {
+                graph.add(needed, position);
+            }
+        }
+    }
+    match graph.order() {
+        Ok(order) => Some((graph, order)),
+        Err(cycle) => {
+            problems.push(cycle_problem(&cycle, placed));
+            None
+        }
+    }
+}
+
+fn unique<'a>(placed: &'a [Placed], problems: &mut Diagnostics) -> HashMap<&'a Name, usize> {
+    let mut positions = HashMap::with_capacity(placed.len());
+    let mut names: HashMap<(&Name, &Name), &Placed> = HashMap::with_capacity(placed.len());
+    let mut variables: HashMap<&str, &Name> = HashMap::new();
+    for (position, instance) in placed.iter().enumerate() {
+        let spec = &instance.spec;
+        if positions.insert(&spec.reference, position).is_some() {
+            problems.push(
+                Diagnostic::error(
+                    "duplicate-ref",
+                    format!("The ref `{}` is declared twice.", spec.reference),
+                )
+                .at(instance.span)
+                .about(&spec.reference)
+                .help("Give each instance its own ref."),
+            );
+        } else if let Some(other) = names.insert((&spec.service, &spec.name), instance) {
+            problems.push(
+                Diagnostic::error(
+                    "duplicate-name",
+                    format!(
+                        "`{}` and `{}` are the same instance: {} `{}`.",
+                        other.spec.reference, spec.reference, spec.service, spec.name
+                    ),
+                )
+                .at(instance.span)
+                .about(&spec.reference)
+                .help("Two instances of a service need two names."),
+            );
+        }
+        for (_, variable) in &spec.bind {
+            if let Some(other) = variables.insert(variable, &spec.reference) {
+                problems.push(
+                    Diagnostic::error(
+                        "duplicate-variable",
+                        format!("`{other}` and `{}` both bind `{variable}`.", spec.reference),
+                    )
+                    .at(instance.span)
+                    .about(&spec.reference),
+                );
+            }
+        }
+    }
+    positions
+}
+
+fn service<'c>(
+    instance: &Placed,
+    catalog: &'c Catalog,
+    problems: &mut Diagnostics,
+) -> Option<&'c Service> {
+    let id = instance.spec.service.as_str();
+    let known = catalog.service(id);
+    if known.is_none() {
+        let ids = || catalog.services().map(|service| service.id.as_str());
+        let help = match closest(id, ids()) {
+            Some(word) => format!("Did you mean `{word}`?"),
+            None => format!("Known services: {}.", ids().collect::<Vec<_>>().join(", ")),
+        };
+        problems.push(
+            Diagnostic::error("unknown-service", format!("There is no service `{id}`."))
+                .at(instance.service_span)
+                .about(&instance.spec.reference)
+                .help(help),
+        );
+    }
+    known
+}
+
+fn check_plan(instance: &Placed, service: &Service, problems: &mut Diagnostics) {
+    let (Some(plan), Plans::Named(known)) = (&instance.spec.plan, &service.plans) else { return };
+    if known.contains(&plan.as_str()) {
+        return;
+    }
+    let help = match known.as_slice() {
+        [] => format!("`{}` has no plans; remove `plan`.", service.id),
+        known => format!("Its plans: {}.", known.join(", ")),
+    };
+    problems.push(
+        Diagnostic::error("unknown-plan", format!("`{}` has no plan `{plan}`.", service.id))
+            .at(instance.plan_span.unwrap_or(instance.span))
+            .about(&instance.spec.reference)
+            .help(help),
+    );
+}
+
+fn check_bind(instance: &Placed, service: &Service, problems: &mut Diagnostics) {
+    for (key, span) in &instance.bind {
+        if !service.yields(key) {
+            let problem = unknown_output(&instance.spec.reference, key, service, *span);
+            problems.push(problem.about(&instance.spec.reference));
+        }
+    }
+}
+
+fn check_reads(
+    instance: &Placed,
+    placed: &[Placed],
+    positions: &HashMap<&Name, usize>,
+    catalog: &Catalog,
+    problems: &mut Diagnostics,
+) {
+    let known = |reference: &str| {
+        positions.get(&Name::from(reference)).and_then(|position| placed.get(*position))
+    };
+    let missing = |reference: &str, span| {
+        let help = closest(reference, positions.keys().map(|name| name.as_str()))
+            .map(|word| format!("Did you mean `{word}`?"));
+        Diagnostic::error("unknown-ref", format!("No instance `{reference}` is declared."))
+            .at(span)
+            .about(&instance.spec.reference)
+            .maybe_help(help)
+    };
+    for Read { reference, key, span } in &instance.reads {
+        let Some(producer) = known(reference) else {
+            let problem = missing(reference, *span);
+            problems.push(problem.maybe_help(None));
+            continue;
+        };
+        let Some(service) = catalog.service(producer.spec.service.as_str()) else { continue };
+        if !service.yields(key) {
+            let problem = unknown_output(&producer.spec.reference, key, service, *span);
+            problems.push(problem.about(&instance.spec.reference));
+        }
+    }
+    for at in &instance.depends_on {
+        if known(&at.value).is_none() {
+            problems.push(missing(&at.value, at.span));
+        }
+    }
+}
+
+fn unknown_output(reference: &Name, key: &str, service: &Service, span: Span) -> Diagnostic {
+    let keys: Vec<&str> = service.outputs.iter().map(|output| output.key).collect();
+    let help = match closest(key, keys.iter().copied()) {
+        Some(word) => format!("Did you mean `{word}`?"),
+        None => format!("Its outputs: {}.", keys.join(", ")),
+    };
+    Diagnostic::error(
+        "unknown-output",
+        format!("`{reference}` ({}) has no output `{key}`.", service.id),
+    )
+    .at(span)
+    .help(help)
+}
+
+fn cycle_problem(cycle: &[usize], placed: &[Placed]) -> Diagnostic {
+    let instances: Vec<&Placed> = cycle.iter().filter_map(|index| placed.get(*index)).collect();
+    let path: Vec<&str> = instances.iter().map(|i| i.spec.reference.as_str()).collect();
+    let mut problem = Diagnostic::error(
+        "cycle",
+        format!("The references form a cycle: {}.", path.join(" → ")),
+    )
+    .help("Remove one of these references.");
+    if let [first, second, ..] = instances.as_slice() {
+        let read = first.reads.iter().find(|read| second.spec.reference == read.reference.as_str());
+        problem = problem.at(read.map_or(first.span, |read| read.span)).about(&first.spec.reference);
+    }
+    problem
+}

@@ -1,0 +1,158 @@
+//! The user's file: text → nodes → document → desired state.
+
+mod check;
+mod document;
+pub mod expression;
+mod node;
+mod params;
+mod parse;
+mod read;
+mod schema;
+mod scope;
+mod spec;
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::broker::Catalog;
+use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::graph::Graph;
+use crate::name::{Name, Names};
+
+pub use document::Document;
+pub use node::{Entry, Kind, Node};
+pub use parse::{Format, parse, parse_placeless};
+pub use read::At;
+pub use schema::json_schema;
+pub use scope::{Scope, fill_env};
+pub use spec::{InstanceSpec, OnRemove, Placed};
+
+/// What the config wants of one stage.
+#[derive(Clone, Debug)]
+pub struct Desired {
+    /// The instances in config order.
+    pub instances: Vec<InstanceSpec>,
+    /// Their references as a graph over positions in `instances`.
+    pub graph: Graph,
+    /// Positions in `instances`, each after what it needs.
+    pub order: Vec<usize>,
+    /// The environment variables that the instances read.
+    pub env: BTreeMap<Name, String>,
+    /// Whether the config asks to destroy what it does not declare.
+    pub prune: bool,
+}
+
+/// Which instance may be at fault where paths must stay inside the project.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Rules {
+    /// Whether a `path` may leave the project's folder.
+    pub allow_outside: bool,
+}
+
+impl Document {
+    /// The desired state for the stage of `scope`; every problem goes to `problems`.
+    ///
+    /// `None` when there is an error among them.
+    pub fn desired(
+        &self,
+        mut scope: Scope,
+        catalog: &Catalog,
+        rules: Rules,
+        problems: &mut Diagnostics,
+    ) -> Option<Desired> {
+        let overrides = self.apply_vars(&mut scope, problems);
+        let mut settler = scope::Settler::new(&scope);
+        let mut names = Names::default();
+        let mut placed = Vec::with_capacity(self.instances.len());
+        for node in &self.instances {
+            let reference = node.get("ref").and_then(reference_text);
+            let changes = reference.and_then(|name| overrides.get(name));
+            let instance = match changes {
+                Some(changes) => {
+                    spec::read(&document::overlay(node, changes), &mut settler, &mut names)
+                }
+                None => spec::read(node, &mut settler, &mut names),
+            };
+            placed.extend(instance);
+        }
+        let used = std::mem::take(&mut settler.env_used);
+        problems.extend(std::mem::take(&mut settler.problems));
+        let env = used.iter().filter_map(|name| {
+            scope.env.get(name).map(|value| (Name::from(name.as_str()), value.clone()))
+        });
+        let env: BTreeMap<Name, String> = env.collect();
+        for instance in &mut placed {
+            let name = fill_env(instance.spec.name.as_str(), &env);
+            instance.spec.name = Name::from(name);
+        }
+        let checked = check::check(&placed, catalog, rules, problems);
+        if problems.has_errors() {
+            return None;
+        }
+        let (graph, order) = checked?;
+        let instances = placed.into_iter().map(|placed| placed.spec).collect();
+        Some(Desired { instances, graph, order, env, prune: self.prune.unwrap_or_default() })
+    }
+
+    /// Settles the variables into `scope` and answers the stage's overrides by ref.
+    fn apply_vars(&self, scope: &mut Scope, problems: &mut Diagnostics) -> BTreeMap<String, Node> {
+        let given = std::mem::take(&mut scope.vars);
+        let stage = self.stages.iter().find(|stage| stage.key == scope.stage);
+        let of_stage = stage.and_then(|stage| stage.value.get("vars")).map_or(&[][..], Node::entries);
+        let mut vars = BTreeMap::new();
+        let mut settler = scope::Settler::new(scope);
+        for entry in self.vars.iter().chain(of_stage) {
+            vars.insert(entry.key.clone(), settle_var(entry, &mut settler));
+        }
+        problems.extend(std::mem::take(&mut settler.problems));
+        vars.extend(given);
+        scope.vars = vars;
+        for stage in &self.stages {
+            self.check_overrides(stage, problems);
+        }
+        let overrides = stage.and_then(|stage| stage.value.get("instances"));
+        let overrides = overrides.map_or(&[][..], Node::entries);
+        overrides.iter().map(|entry| (entry.key.clone(), entry.value.clone())).collect()
+    }
+
+    fn check_overrides(&self, stage: &Entry, problems: &mut Diagnostics) {
+        let Some(overrides) = stage.value.get("instances") else { return };
+        for entry in read::table(overrides, problems) {
+            let mut known = self
+                .instances
+                .iter()
+                .filter_map(|node| node.get("ref").and_then(reference_text));
+            if !known.any(|reference| reference == entry.key) {
+                let known = self
+                    .instances
+                    .iter()
+                    .filter_map(|node| node.get("ref").and_then(reference_text));
+                let help = crate::name::closest(&entry.key, known)
+                    .map(|word| format!("Did you mean `{word}`?"));
+                problems.push(
+                    Diagnostic::error(
+                        "unknown-ref",
+                        format!(
+                            "The stage `{}` overrides `{}`, which is not declared.",
+                            stage.key, entry.key
+                        ),
+                    )
+                    .at(entry.span)
+                    .maybe_help(help),
+                );
+            }
+        }
+    }
+}
+
+fn reference_text(node: &Node) -> Option<&str> {
+    match &node.kind {
+        Kind::Text(text) => Some(text),
+        _ => None,
+    }
+}
+
+fn settle_var(entry: &Entry, settler: &mut scope::Settler<'_>) -> Value {
+    settler.value(&entry.value)
+}

@@ -1,0 +1,209 @@
+//! Params against the schema of their service.
+
+use regex_lite::Regex;
+use serde_json::Value;
+
+use super::Rules;
+use super::expression::{self, Expression, Segment};
+use super::node::{Entry, Node};
+use super::spec::Placed;
+use crate::broker::{Param, ParamType, Service};
+use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::name::closest;
+
+/// Checks the params of one instance.
+pub fn check(instance: &Placed, service: &Service, rules: Rules, problems: &mut Diagnostics) {
+    let entries = instance.params.as_ref().map_or(&[][..], Node::entries);
+    for entry in entries {
+        let problem = match service.param(&entry.key) {
+            Some(param) => {
+                let settled = instance.spec.params.get(&entry.key).unwrap_or(&Value::Null);
+                check_param(param, entry, settled, rules)
+            }
+            None if service.params_open => None,
+            None => Some(unknown(entry, service)),
+        };
+        if let Some(problem) = problem {
+            problems.push(problem.about(&instance.spec.reference));
+        }
+    }
+    for param in service.params.iter().filter(|param| param.required) {
+        let given = instance.spec.params.get(param.name).is_some_and(|value| !value.is_null());
+        if !given && !instance.spec.external {
+            problems.push(
+                Diagnostic::error(
+                    "missing-param",
+                    format!("`{}` needs the param `{}`.", service.id, param.name),
+                )
+                .at(instance.params.as_ref().map_or(instance.span, |node| node.span))
+                .about(&instance.spec.reference)
+                .help(param.description),
+            );
+        }
+    }
+}
+
+fn unknown(entry: &Entry, service: &Service) -> Diagnostic {
+    let known: Vec<&str> = service.params.iter().map(|param| param.name).collect();
+    let help = match closest(&entry.key, known.iter().copied()) {
+        Some(word) => format!("Did you mean `{word}`?"),
+        None => format!("Its params: {}.", known.join(", ")),
+    };
+    Diagnostic::error("unknown-param", format!("`{}` has no param `{}`.", service.id, entry.key))
+        .at(entry.span)
+        .help(help)
+}
+
+fn check_param(param: &Param, entry: &Entry, settled: &Value, rules: Rules) -> Option<Diagnostic> {
+    let node = &entry.value;
+    if settled.is_null() {
+        return None;
+    }
+    if param.sensitive && is_written_out(settled) {
+        return Some(
+            Diagnostic::error("secret-in-clear", format!("`{}` is a secret.", param.name))
+                .at(node.span)
+                .help("Refer to it: `${env.NAME}`, or the output of a `local-secret`."),
+        );
+    }
+    if let Value::String(text) = settled
+        && !matches!(expression::parse(text), Ok(Expression::Literal(_)))
+    {
+        return template_problem(param, text, node);
+    }
+    let expected = type_problem(param, settled)
+        .or_else(|| allowed_problem(param, settled))
+        .or_else(|| bounds_problem(param, settled))
+        .or_else(|| pattern_problem(param, settled))
+        .or_else(|| path_problem(param, settled, rules))?;
+    let found = if is_type_problem(param, settled) {
+        format!(", found {}", node.type_name())
+    } else {
+        String::new()
+    };
+    Some(
+        Diagnostic::error("wrong-param", format!("`{}` must be {expected}{found}.", param.name))
+            .at(node.span)
+            .help(param.description),
+    )
+}
+
+/// A reference may yield any type, but text with something filled in is text.
+fn template_problem(param: &Param, text: &str, node: &Node) -> Option<Diagnostic> {
+    let is_text = matches!(expression::parse(text), Ok(Expression::Template(_)));
+    let takes_text = matches!(
+        param.kind,
+        ParamType::Any | ParamType::String | ParamType::Path | ParamType::PathOrList
+    );
+    (is_text && !takes_text).then(|| {
+        let expected = type_name(param.kind);
+        Diagnostic::error("wrong-param", format!("`{}` must be {expected}, found text.", param.name))
+            .at(node.span)
+            .help("A whole-string reference `@ref.key` keeps the type of the output.")
+    })
+}
+
+fn is_written_out(value: &Value) -> bool {
+    match value {
+        Value::String(text) => match expression::parse(text) {
+            Ok(Expression::Template(segments)) => {
+                !segments.iter().any(|s| matches!(s, Segment::Env(_) | Segment::Output(_)))
+            }
+            Ok(Expression::Reference(_)) => false,
+            _ => !text.is_empty(),
+        },
+        Value::Object(map) => map.values().any(is_written_out),
+        Value::Array(items) => items.iter().any(is_written_out),
+        Value::Null => false,
+        _ => true,
+    }
+}
+
+fn type_name(kind: ParamType) -> &'static str {
+    match kind {
+        ParamType::Any => "any value",
+        ParamType::String => "a string",
+        ParamType::Path => "a path",
+        ParamType::PathOrList => "a path or a list",
+        ParamType::Integer => "a whole number",
+        ParamType::Number => "a number",
+        ParamType::Boolean => "true or false",
+        ParamType::List => "a list",
+        ParamType::Texts => "a list of strings",
+        ParamType::Map => "a table",
+        ParamType::TextMap => "a table of strings",
+    }
+}
+
+fn is_type_problem(param: &Param, value: &Value) -> bool {
+    let is_text = |value: &Value| value.is_string();
+    !match param.kind {
+        ParamType::Any => true,
+        ParamType::String | ParamType::Path => value.is_string(),
+        ParamType::PathOrList => value.is_string() || value.is_array(),
+        ParamType::Integer => value.is_i64() || value.is_u64(),
+        ParamType::Number => value.is_number(),
+        ParamType::Boolean => value.is_boolean(),
+        ParamType::List => value.is_array(),
+        ParamType::Texts => value.as_array().is_some_and(|items| items.iter().all(is_text)),
+        ParamType::Map => value.is_object(),
+        ParamType::TextMap => value.as_object().is_some_and(|map| map.values().all(is_text)),
+    }
+}
+
+fn type_problem(param: &Param, value: &Value) -> Option<String> {
+    is_type_problem(param, value).then(|| type_name(param.kind).to_owned())
+}
+
+fn allowed_problem(param: &Param, value: &Value) -> Option<String> {
+    if param.allowed.is_empty() || param.allowed.contains(value) {
+        return None;
+    }
+    let words: Vec<&str> = param.allowed.iter().filter_map(Value::as_str).collect();
+    let guess = value.as_str().and_then(|text| closest(text, words.iter().copied()));
+    let guess = guess.map(|word| format!(" (did you mean `{word}`?)")).unwrap_or_default();
+    Some(format!("one of {}{guess}", words.join(", ")))
+}
+
+fn bounds_problem(param: &Param, value: &Value) -> Option<String> {
+    let (least, greatest) = param.bounds?;
+    let (amount, unit) = match value {
+        Value::String(text) => (i64::try_from(text.chars().count()).ok()?, " characters long"),
+        Value::Number(number) => (number.as_i64().unwrap_or(i64::MAX), ""),
+        _ => return None,
+    };
+    (amount < least || amount > greatest).then(|| format!("{least} to {greatest}{unit}"))
+}
+
+fn pattern_problem(param: &Param, value: &Value) -> Option<String> {
+    let (pattern, text) = (param.pattern?, value.as_str()?);
+    let regex = Regex::new(&format!("^(?:{pattern})$")).ok()?;
+    (!regex.is_match(text)).then(|| format!("like `{pattern}`"))
+}
+
+fn path_problem(param: &Param, value: &Value, rules: Rules) -> Option<String> {
+    if rules.allow_outside || !matches!(param.kind, ParamType::Path | ParamType::PathOrList) {
+        return None;
+    }
+    let path = value.as_str()?;
+    escapes(path).then(|| "inside the project's folder (or give `--allow-outside`)".to_owned())
+}
+
+/// Whether a path, read as text alone, leads out of the folder it is relative to.
+#[must_use]
+pub fn escapes(path: &str) -> bool {
+    use std::path::Component;
+    let mut depth = 0_usize;
+    for component in std::path::Path::new(path).components() {
+        match component {
+            Component::Prefix(_) | Component::RootDir => return true,
+            Component::CurDir => {}
+            Component::Normal(_) => depth += 1,
+            Component::ParentDir => match depth.checked_sub(1) {
+                Some(up) => depth = up,
+                None => return true,
+            },
+        }
+    }
+    false
+}

@@ -1,0 +1,182 @@
+//! What is known before anything runs: the stage, the variables and the environment.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use super::expression::{self, Expression, Segment};
+use super::node::{Entry, Kind, Node};
+use crate::diagnostic::{Diagnostic, Diagnostics, Span};
+use crate::name::{Name, closest};
+use crate::value::as_text;
+
+/// Values for `${stage}`, `${var.x}` and `${env.X}`.
+#[derive(Clone, Debug, Default)]
+pub struct Scope {
+    /// The stage.
+    pub stage: String,
+    /// The variables.
+    pub vars: BTreeMap<String, Value>,
+    /// The environment as the caller chose to show it.
+    pub env: BTreeMap<String, String>,
+}
+
+/// Fills in what the scope knows and notes what it met on the way.
+pub struct Settler<'a> {
+    scope: &'a Scope,
+    /// What is wrong with what it met.
+    pub problems: Diagnostics,
+    /// The outputs that are read, in the order they were met, with their places.
+    pub reads: Vec<Read>,
+    /// The environment variables that are read.
+    pub env_used: BTreeSet<String>,
+}
+
+/// One place that reads an output.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Read {
+    /// The instance that is read.
+    pub reference: String,
+    /// The output of it.
+    pub key: String,
+    /// Where it is written.
+    pub span: Span,
+}
+
+impl<'a> Settler<'a> {
+    /// A settler over `scope`.
+    #[must_use]
+    pub fn new(scope: &'a Scope) -> Self {
+        Self {
+            scope,
+            problems: Diagnostics::default(),
+            reads: Vec::new(),
+            env_used: BTreeSet::new(),
+        }
+    }
+
+    /// A value with stage and variables filled in. References to outputs and to the environment
+    /// stay as written, so that what is stored of it holds neither stale values nor secrets.
+    pub fn value(&mut self, node: &Node) -> Value {
+        match &node.kind {
+            Kind::Text(text) => self.text(text, node.span),
+            Kind::List(items) => items.iter().map(|item| self.value(item)).collect(),
+            Kind::Map(entries) => Value::Object(self.map(entries)),
+            Kind::Number(number) if crate::digest::is_rounded(number) => {
+                self.problems.push(
+                    Diagnostic::error("integer-range", format!("The integer {number} is beyond 2^53."))
+                        .at(node.span)
+                        .help("Write it as a string; JSON would round it."),
+                );
+                Value::Null
+            }
+            _ => node.to_value(),
+        }
+    }
+
+    /// [`Settler::value`] for the entries of a table.
+    pub fn map(&mut self, entries: &[Entry]) -> serde_json::Map<String, Value> {
+        entries.iter().map(|entry| (entry.key.clone(), self.value(&entry.value))).collect()
+    }
+
+    fn text(&mut self, text: &str, span: Span) -> Value {
+        if !text.starts_with('@') && !text.contains("${") {
+            return Value::String(text.to_owned());
+        }
+        match expression::parse(text) {
+            Ok(Expression::Literal(_)) => Value::String(text.to_owned()),
+            Ok(Expression::Reference(output)) => {
+                self.read(output.reference, output.key, span);
+                Value::String(text.to_owned())
+            }
+            Ok(Expression::Template(segments)) => self.template(&segments, span),
+            Err(error) => {
+                self.problems.push(
+                    Diagnostic::error("expression", error.message)
+                        .at(span)
+                        .help("Write `$${` for the characters `${`, and `@@` for a leading `@`."),
+                );
+                Value::Null
+            }
+        }
+    }
+
+    fn template(&mut self, segments: &[Segment<'_>], span: Span) -> Value {
+        if let [Segment::Var(name)] = segments {
+            return self.var(name, span);
+        }
+        let mut text = String::new();
+        for segment in segments {
+            text.push_str(&self.segment(segment, span));
+        }
+        Value::String(text)
+    }
+
+    fn segment<'s>(&mut self, segment: &Segment<'s>, span: Span) -> Cow<'s, str> {
+        match segment {
+            Segment::Text(text) => Cow::Owned(text.replace("${", "$${")),
+            Segment::Stage => Cow::Owned(self.scope.stage.clone()),
+            Segment::Var(name) => {
+                let value = self.var(name, span);
+                Cow::Owned(as_text(&value).replace("${", "$${"))
+            }
+            Segment::Env(name) => {
+                if !self.scope.env.contains_key(*name) {
+                    self.problems.push(
+                        Diagnostic::error(
+                            "missing-env",
+                            format!("The environment variable `{name}` is not set."),
+                        )
+                        .at(span)
+                        .help(format!("Set it, e.g. `export {name}=…`.")),
+                    );
+                }
+                self.env_used.insert((*name).to_owned());
+                Cow::Owned(format!("${{env.{name}}}"))
+            }
+            Segment::Output(output) => {
+                self.read(output.reference, output.key, span);
+                Cow::Owned(format!("${{{}.{}}}", output.reference, output.key))
+            }
+        }
+    }
+
+    fn var(&mut self, name: &str, span: Span) -> Value {
+        if let Some(value) = self.scope.vars.get(name) {
+            return value.clone();
+        }
+        let known = self.scope.vars.keys().map(String::as_str);
+        let help = match closest(name, known) {
+            Some(word) => format!("Did you mean `${{var.{word}}}`?"),
+            None => format!("Declare it: `[vars]` `{name} = …`, or give `--var {name}=…`."),
+        };
+        self.problems.push(
+            Diagnostic::error("missing-var", format!("The variable `{name}` is not declared."))
+                .at(span)
+                .help(help),
+        );
+        Value::Null
+    }
+
+    fn read(&mut self, reference: &str, key: &str, span: Span) {
+        self.reads.push(Read { reference: reference.to_owned(), key: key.to_owned(), span });
+    }
+}
+
+/// A settled name or path with the environment filled in too, outputs left as written.
+#[must_use]
+pub fn fill_env(text: &str, env: &BTreeMap<Name, String>) -> String {
+    let Ok(Expression::Template(segments)) = expression::parse(text) else {
+        return text.to_owned();
+    };
+    segments
+        .iter()
+        .map(|segment| match segment {
+            Segment::Text(text) => text.replace("${", "$${"),
+            Segment::Env(name) => env.get(*name).cloned().unwrap_or_default(),
+            Segment::Output(output) => format!("${{{}.{}}}", output.reference, output.key),
+            Segment::Var(_) | Segment::Stage => String::new(),
+        })
+        .collect()
+}

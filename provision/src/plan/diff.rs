@@ -1,0 +1,420 @@
+//! Declared instances against the journal.
+
+use std::collections::{HashMap, HashSet};
+
+use serde_json::{Map, Value};
+
+use super::inputs::{self, Lookup};
+use super::{Action, Change, Input, Reason, Step, Work};
+use crate::broker::{OnChange, ReplaceOrder, Service};
+use crate::config::InstanceSpec;
+use crate::digest;
+use crate::name::Name;
+use crate::state::{Instance, Status, Verb};
+
+/// The steps of everything declared, each after what it needs.
+pub(super) fn declared(input: Input<'_>) -> Vec<Step> {
+    let mut planner = Planner {
+        input,
+        movable: movable(input),
+        changing: HashSet::new(),
+        steps: Vec::with_capacity(input.desired.instances.len()),
+    };
+    for &position in &input.desired.order {
+        if let Some(spec) = input.desired.instances.get(position) {
+            planner.step(spec, position);
+        }
+    }
+    planner.steps
+}
+
+/// Undeclared entries by what they are, for finding the ones that only changed their ref.
+fn movable(input: Input<'_>) -> HashMap<(&Name, &Name), &Instance> {
+    let declared: HashSet<&Name> =
+        input.desired.instances.iter().map(|spec| &spec.reference).collect();
+    let undeclared = input.journal.instances.iter().filter(|i| !declared.contains(&i.reference));
+    undeclared
+        .filter(|instance| instance.exists())
+        .map(|instance| ((&instance.service, &instance.name), instance))
+        .collect()
+}
+
+struct Planner<'a> {
+    input: Input<'a>,
+    movable: HashMap<(&'a Name, &'a Name), &'a Instance>,
+    /// The refs whose outputs may differ after the run.
+    changing: HashSet<&'a Name>,
+    steps: Vec<Step>,
+}
+
+/// What was decided for one instance.
+struct Decision {
+    action: Action,
+    reason: Reason,
+    work: Work,
+    changes: Vec<Change>,
+}
+
+impl Decision {
+    fn new(action: Action, reason: Reason, work: Work) -> Self {
+        Self { action, reason, work, changes: Vec::new() }
+    }
+}
+
+impl<'a> Planner<'a> {
+    fn step(&mut self, spec: &'a InstanceSpec, position: usize) {
+        let own = self.input.journal.instances.get(spec.reference.as_str());
+        let moved = match own {
+            Some(_) => None,
+            None => self.movable.get(&(&spec.service, &spec.name)).copied(),
+        };
+        let service = self.input.catalog.service(spec.service.as_str());
+        let mut decision = match own.or(moved) {
+            None => self.absent(spec),
+            Some(entry) => self.present(spec, entry, service),
+        };
+        if let Some(from) = moved
+            && decision.action == Action::Noop
+        {
+            let reason = Reason::Moved { from: from.reference.clone() };
+            decision = Decision::new(Action::Move, reason, Work::Note);
+        }
+        if matches!(
+            decision.work,
+            Work::Provision
+                | Work::Update
+                | Work::UpdateIfChanged
+                | Work::Replace(_)
+                | Work::Adopt
+                | Work::Read
+        ) {
+            self.changing.insert(&spec.reference);
+        }
+        let entry = own.or(moved);
+        let protected = is_protected(spec, service) || entry.is_some_and(|entry| entry.protected);
+        self.steps.push(Step {
+            reference: spec.reference.clone(),
+            service: spec.service.clone(),
+            name: spec.name.clone(),
+            action: decision.action,
+            reason: decision.reason,
+            changes: decision.changes,
+            depends_on: spec.needs.clone(),
+            moved_from: moved.map(|entry| entry.reference.clone()),
+            work: decision.work,
+            spec: Some(position),
+            protected,
+        });
+    }
+
+    fn absent(&self, spec: &InstanceSpec) -> Decision {
+        if spec.external {
+            return Decision::new(Action::Adopt, Reason::External, Work::Read);
+        }
+        if spec.adopt && self.input.options.found.contains(&spec.reference) {
+            return Decision::new(Action::Adopt, Reason::Adopted, Work::Adopt);
+        }
+        Decision::new(Action::Create, Reason::New, Work::Provision)
+    }
+
+    fn present(&self, spec: &InstanceSpec, entry: &Instance, service: Option<&Service>) -> Decision {
+        let pending = entry.operation.as_ref().map(|operation| operation.verb);
+        if pending == Some(Verb::Deprovision) || entry.status == Status::Deprovisioning {
+            let order = ReplaceOrder::DeleteFirst;
+            let reason = Reason::Interrupted(Verb::Deprovision);
+            return Decision::new(Action::Replace, reason, Work::Replace(order));
+        }
+        if !entry.exists() || pending == Some(Verb::Provision) {
+            let reason = match pending {
+                Some(verb) => Reason::Interrupted(verb),
+                None => Reason::Failed,
+            };
+            return Decision::new(Action::Create, reason, Work::Provision);
+        }
+        let mut decision = self.existing(spec, entry, service);
+        if decision.work == Work::Nothing && pending == Some(Verb::Update) {
+            let reason = Reason::Interrupted(Verb::Update);
+            decision = Decision::new(Action::Update, reason, Work::Update);
+        } else if decision.work == Work::Nothing && entry.status == Status::Failed {
+            decision = Decision::new(Action::Update, Reason::Failed, Work::Update);
+        }
+        if spec.external && decision.work != Work::Nothing {
+            decision.work = Work::Read;
+        }
+        decision
+    }
+
+    fn existing(&self, spec: &InstanceSpec, entry: &Instance, service: Option<&Service>) -> Decision {
+        if spec.service != entry.service {
+            let reason = Reason::ServiceChanged { from: entry.service.clone() };
+            let order = service.map_or(ReplaceOrder::CreateFirst, |service| service.replace_order);
+            let mut decision = Decision::new(Action::Replace, reason, Work::Replace(order));
+            decision.changes = vec![changed("service", &entry.service, &spec.service)];
+            return decision;
+        }
+        let params = Value::Object(spec.params.clone());
+        let fingerprint = digest::fingerprint(spec.name.as_str(), &params, spec.plan.as_ref());
+        let is_same = fingerprint.is_ok_and(|fingerprint| fingerprint == entry.fingerprint);
+        let renamed = spec.name != entry.name && is_settled(&spec.name);
+        if is_same && !renamed && spec.plan == entry.plan {
+            return self.same(spec, entry, service);
+        }
+        self.differing(spec, entry, service)
+    }
+
+    /// Declared as it was; what it reads may have changed.
+    fn same(&self, spec: &InstanceSpec, entry: &Instance, service: Option<&Service>) -> Decision {
+        if let Some(producer) = spec.reads.iter().find(|name| self.changing.contains(name)) {
+            let reason = Reason::ProducerChanged { producer: producer.clone() };
+            return Decision::new(Action::Update, reason, Work::UpdateIfChanged);
+        }
+        let inputs = self.inputs(spec, service);
+        if inputs.is_some() && entry.inputs.is_some() && inputs != entry.inputs {
+            let decision = Decision::new(Action::Update, Reason::InputsChanged, Work::Update);
+            return immutable_reads(spec, service, decision);
+        }
+        self.notes(spec, entry, service)
+    }
+
+    /// The call is not needed, the entry may still have to be brought up to date.
+    fn notes(&self, spec: &InstanceSpec, entry: &Instance, service: Option<&Service>) -> Decision {
+        let note = |reason, changes| Decision {
+            action: Action::Update,
+            reason,
+            work: Work::Note,
+            changes,
+        };
+        if entry.bind.as_ref().is_some_and(|bind| !same_bind(bind, &spec.bind)) {
+            let before = entry.bind.as_deref().unwrap_or_default();
+            return note(Reason::BindChanged, bind_changes(before, &spec.bind));
+        }
+        let protected = is_protected(spec, service);
+        let retain = spec.on_remove == crate::config::OnRemove::Retain;
+        if entry.protected != protected {
+            let change = changed("protected", entry.protected, protected);
+            return note(Reason::ProtectionChanged, vec![change]);
+        }
+        if entry.retain != retain || entry.external != spec.external {
+            return note(Reason::ProtectionChanged, Vec::new());
+        }
+        if entry.inputs.is_some() && entry.depends_on != spec.needs {
+            return note(Reason::DependenciesChanged, Vec::new());
+        }
+        Decision::new(Action::Noop, Reason::UpToDate, Work::Nothing)
+    }
+
+    fn differing(&self, spec: &InstanceSpec, entry: &Instance, service: Option<&Service>) -> Decision {
+        let changes = changes(spec, entry, service);
+        let inputs = self.inputs(spec, service);
+        let waits = spec.reads.iter().any(|name| self.changing.contains(name));
+        let same_call = inputs.is_some() && inputs == entry.inputs && !waits;
+        if same_call && spec.plan == entry.plan && spec.name == entry.name {
+            return Decision { changes, ..Decision::new(Action::Update, Reason::Rewritten, Work::Note) };
+        }
+        if let Some((property, order)) = immutable(&changes, service) {
+            let reason = Reason::Immutable { property };
+            return Decision { changes, ..Decision::new(Action::Replace, reason, Work::Replace(order)) };
+        }
+        let reason = if changes.iter().any(|change| change.path.starts_with("params")) {
+            Reason::ParamsChanged
+        } else if spec.plan != entry.plan {
+            Reason::PlanChanged
+        } else if spec.name != entry.name {
+            Reason::NameChanged
+        } else {
+            Reason::ParamsChanged
+        };
+        let work = if only_ignored(&changes, service) { Work::Note } else { Work::Update };
+        Decision { changes, ..Decision::new(Action::Update, reason, work) }
+    }
+
+    /// The digest of what the instance would be given now, when all of it is known.
+    fn inputs(&self, spec: &InstanceSpec, service: Option<&Service>) -> Option<String> {
+        let output = |reference: &str, key: &str| {
+            if self.changing.contains(&Name::from(reference)) {
+                return None;
+            }
+            known_output(self.input.journal.instances.get(reference)?, key)
+        };
+        let lookup = Lookup { output: &output, env: &self.input.desired.env };
+        let name = inputs::fill(&Value::from(spec.name.as_str()), &lookup)?;
+        let params = inputs::with_defaults(&spec.params, service);
+        let Value::Object(params) = inputs::fill(&Value::Object(params), &lookup)? else {
+            return None;
+        };
+        inputs::digest_of(name.as_str()?, params, spec.plan.as_ref())
+    }
+}
+
+/// An output as the journal knows it; a secret one is stood for by an id that changes with it.
+pub(crate) fn known_output(instance: &Instance, key: &str) -> Option<Value> {
+    if let Some(sealed) = instance.sensitive.get(key) {
+        return Some(Value::from(format!("sealed:{}", sealed.id)));
+    }
+    instance.outputs.get(key).cloned()
+}
+
+fn is_protected(spec: &InstanceSpec, service: Option<&Service>) -> bool {
+    spec.protected.unwrap_or_else(|| service.is_some_and(Service::is_stateful))
+}
+
+/// Whether a name holds no output that is only known while applying.
+fn is_settled(name: &Name) -> bool {
+    !name.as_str().contains("${") && !name.as_str().starts_with('@')
+}
+
+fn same_bind(before: &[(Name, String)], after: &[(Name, String)]) -> bool {
+    before.len() == after.len() && after.iter().all(|pair| before.contains(pair))
+}
+
+fn bind_changes(before: &[(Name, String)], after: &[(Name, String)]) -> Vec<Change> {
+    let table = |bind: &[(Name, String)]| -> Map<String, Value> {
+        bind.iter().map(|(key, name)| (key.to_string(), Value::from(name.as_str()))).collect()
+    };
+    let mut changes = Vec::new();
+    compare("bind", &Value::Object(table(before)), &Value::Object(table(after)), &mut changes);
+    changes
+}
+
+fn changed(path: &str, before: impl ToValue, after: impl ToValue) -> Change {
+    let (before, after) = (Some(before.to_value()), Some(after.to_value()));
+    Change { path: path.to_owned(), before, after, sensitive: false }
+}
+
+trait ToValue {
+    fn to_value(self) -> Value;
+}
+
+impl ToValue for &Name {
+    fn to_value(self) -> Value {
+        Value::from(self.as_str())
+    }
+}
+
+impl ToValue for bool {
+    fn to_value(self) -> Value {
+        Value::from(self)
+    }
+}
+
+fn changes(spec: &InstanceSpec, entry: &Instance, service: Option<&Service>) -> Vec<Change> {
+    let mut changes = Vec::new();
+    if spec.name != entry.name && is_settled(&spec.name) {
+        changes.push(changed("name", &entry.name, &spec.name));
+    }
+    if spec.plan != entry.plan {
+        let value = |plan: &Option<Name>| plan.as_ref().map(|plan| Value::from(plan.as_str()));
+        changes.push(Change {
+            path: "plan".to_owned(),
+            before: value(&entry.plan),
+            after: value(&spec.plan),
+            sensitive: false,
+        });
+    }
+    if let Some(before) = &entry.params {
+        compare_maps("params", before, &spec.params, &mut changes);
+    }
+    for change in &mut changes {
+        let param = param_of(&change.path).and_then(|name| service?.param(name));
+        change.sensitive = param.is_some_and(|param| param.sensitive);
+    }
+    changes
+}
+
+/// The param that a changed path belongs to.
+fn param_of(path: &str) -> Option<&str> {
+    let rest = path.strip_prefix("params.")?;
+    Some(rest.split(['.', '[']).next().unwrap_or(rest))
+}
+
+fn compare(path: &str, before: &Value, after: &Value, changes: &mut Vec<Change>) {
+    match (before, after) {
+        (Value::Object(before), Value::Object(after)) => compare_maps(path, before, after, changes),
+        (Value::Array(before), Value::Array(after)) if before.len() == after.len() => {
+            for (index, (before, after)) in before.iter().zip(after).enumerate() {
+                compare(&format!("{path}[{index}]"), before, after, changes);
+            }
+        }
+        _ if before != after => changes.push(Change {
+            path: path.to_owned(),
+            before: Some(before.clone()),
+            after: Some(after.clone()),
+            sensitive: false,
+        }),
+        _ => {}
+    }
+}
+
+fn compare_maps(
+    path: &str,
+    before: &Map<String, Value>,
+    after: &Map<String, Value>,
+    changes: &mut Vec<Change>,
+) {
+    for (key, old) in before {
+        let path = format!("{path}.{key}");
+        match after.get(key) {
+            Some(new) => compare(&path, old, new, changes),
+            None => changes.push(Change {
+                path,
+                before: Some(old.clone()),
+                after: None,
+                sensitive: false,
+            }),
+        }
+    }
+    for (key, new) in after.iter().filter(|(key, _)| !before.contains_key(*key)) {
+        changes.push(Change {
+            path: format!("{path}.{key}"),
+            before: None,
+            after: Some(new.clone()),
+            sensitive: false,
+        });
+    }
+}
+
+/// The first change that the service cannot make in place.
+fn immutable(changes: &[Change], service: Option<&Service>) -> Option<(String, ReplaceOrder)> {
+    let service = service?;
+    let change = changes.iter().find(|change| {
+        let on_change = match param_of(&change.path) {
+            Some(param) => service.param(param).map(|param| param.on_change),
+            None => (change.path == "name").then_some(service.on_rename),
+        };
+        on_change == Some(OnChange::Replace)
+    })?;
+    Some((change.path.clone(), service.replace_order))
+}
+
+fn only_ignored(changes: &[Change], service: Option<&Service>) -> bool {
+    let is_ignored = |change: &Change| {
+        let param = param_of(&change.path).and_then(|name| service?.param(name));
+        param.is_some_and(|param| param.on_change == OnChange::Ignore)
+    };
+    !changes.is_empty() && changes.iter().all(is_ignored)
+}
+
+/// A changed input of a param that cannot change in place is a replacement, as if it were written.
+fn immutable_reads(spec: &InstanceSpec, service: Option<&Service>, decision: Decision) -> Decision {
+    let Some(service) = service else { return decision };
+    let reads_elsewhere = |value: &Value| {
+        value.as_str().is_some_and(|text| {
+            !matches!(
+                crate::config::expression::parse(text),
+                Ok(crate::config::expression::Expression::Literal(_))
+            )
+        })
+    };
+    let property = service
+        .params
+        .iter()
+        .filter(|param| param.on_change == OnChange::Replace)
+        .find(|param| spec.params.get(param.name).is_some_and(reads_elsewhere));
+    match property {
+        Some(param) => {
+            let reason = Reason::Immutable { property: format!("params.{}", param.name) };
+            Decision::new(Action::Replace, reason, Work::Replace(service.replace_order))
+        }
+        None => decision,
+    }
+}

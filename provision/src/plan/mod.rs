@@ -1,0 +1,239 @@
+//! The plan: what would change and why, decided before anything is called.
+//!
+//! Pure, total and synchronous: the same desired state, journal and catalogue give the same plan.
+
+mod check;
+mod diff;
+mod inputs;
+mod order;
+mod reason;
+mod removal;
+
+use std::collections::HashSet;
+
+use serde_json::Value;
+
+use crate::broker::{Catalog, ReplaceOrder};
+use crate::config::Desired;
+use crate::diagnostic::Diagnostics;
+use crate::name::Name;
+use crate::state::{Deposed, Journal};
+
+pub use check::check;
+pub use inputs::{Lookup, digest_of, fill, with_defaults};
+pub use order::{Task, TaskKind, Tasks};
+pub use reason::Reason;
+pub use removal::teardown;
+
+/// What happens to an instance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Action {
+    /// It is made.
+    Create,
+    /// It is changed in place.
+    Update,
+    /// It is made anew and the old one destroyed.
+    Replace,
+    /// It goes by another ref.
+    Move,
+    /// An existing object is taken over.
+    Adopt,
+    /// Nothing.
+    Noop,
+    /// It is destroyed.
+    Deprovision,
+    /// It is taken out of the journal and lives on.
+    Forget,
+}
+
+impl Action {
+    /// Every action, in the order summaries list them.
+    pub const ALL: [Self; 8] = [
+        Self::Create,
+        Self::Update,
+        Self::Replace,
+        Self::Move,
+        Self::Adopt,
+        Self::Noop,
+        Self::Deprovision,
+        Self::Forget,
+    ];
+
+    /// Its word in plans and migrations.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Update => "update",
+            Self::Replace => "replace",
+            Self::Move => "move",
+            Self::Adopt => "adopt",
+            Self::Noop => "noop",
+            Self::Deprovision => "deprovision",
+            Self::Forget => "forget",
+        }
+    }
+
+    /// Whether an object is destroyed on the way.
+    #[must_use]
+    pub fn destroys(self) -> bool {
+        matches!(self, Self::Replace | Self::Deprovision)
+    }
+}
+
+/// What the executor does for a step. Decided here, obeyed there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Work {
+    /// Nothing at all.
+    Nothing,
+    /// The journal's entry is brought up to date and no provider is called.
+    Note,
+    /// The broker makes it.
+    Provision,
+    /// The broker changes it in place.
+    Update,
+    /// The broker changes it, if its inputs turn out different from those recorded.
+    UpdateIfChanged,
+    /// The broker makes a new one and destroys the old one.
+    Replace(ReplaceOrder),
+    /// The object that is there is recorded, then changed to what is declared.
+    Adopt,
+    /// The object that is there is recorded and left as it is.
+    Read,
+    /// The broker destroys it.
+    Deprovision,
+    /// The broker destroys former instances that a replacement left behind.
+    Clear,
+    /// The entry is taken out of the journal.
+    Forget,
+}
+
+/// One property that changes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Change {
+    /// The property, e.g. `params.tags[0]`.
+    pub path: String,
+    /// Its recorded value, as written.
+    pub before: Option<Value>,
+    /// Its declared value, as written.
+    pub after: Option<Value>,
+    /// Whether the values are secret and must not be shown.
+    pub sensitive: bool,
+}
+
+/// One change of the plan.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Step {
+    /// The instance.
+    pub reference: Name,
+    /// The service that provisions it.
+    pub service: Name,
+    /// Its name at the provider.
+    pub name: Name,
+    /// What happens.
+    pub action: Action,
+    /// Why.
+    pub reason: Reason,
+    /// The properties that change.
+    pub changes: Vec<Change>,
+    /// The instances it waits for.
+    pub depends_on: Vec<Name>,
+    /// The ref it goes by in the journal, when that is another.
+    pub moved_from: Option<Name>,
+    /// What the executor does.
+    pub work: Work,
+    /// The position of its spec in the desired state; `None` when it is not declared.
+    pub spec: Option<usize>,
+    /// Whether it is protected: then destroying it takes force.
+    pub protected: bool,
+}
+
+/// A step that may not run as things are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The instance.
+    pub reference: Name,
+    /// What the plan would do to it.
+    pub action: Action,
+}
+
+/// Everything that would change.
+#[derive(Clone, Debug, Default)]
+pub struct Plan {
+    /// The steps: declared instances after what they need, then removals before what they need.
+    pub steps: Vec<Step>,
+    /// What is in the journal and not declared, in journal order.
+    pub orphans: Vec<Name>,
+    /// The steps that protection forbids.
+    pub refusals: Vec<Refusal>,
+    /// What the independent check of this plan found.
+    pub problems: Diagnostics,
+    /// What the executor runs, and what waits for what.
+    pub tasks: Tasks,
+}
+
+impl Plan {
+    /// Whether there is nothing to do.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        self.steps.iter().all(|step| step.action == Action::Noop)
+    }
+
+    /// How many steps have this action.
+    #[must_use]
+    pub fn count(&self, action: Action) -> usize {
+        self.steps.iter().filter(|step| step.action == action).count()
+    }
+
+    /// The steps that destroy something.
+    pub fn destroying(&self) -> impl Iterator<Item = &Step> {
+        self.steps.iter().filter(|step| step.action.destroys())
+    }
+}
+
+/// What decides a plan beside the desired state and the journal.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Whether undeclared instances are destroyed.
+    pub prune: bool,
+    /// Whether protected instances may be destroyed.
+    pub force: bool,
+    /// Instances that adoption found an object for.
+    pub found: HashSet<Name>,
+}
+
+/// Everything a plan is made from.
+#[derive(Clone, Copy)]
+pub struct Input<'a> {
+    /// What is wanted.
+    pub desired: &'a Desired,
+    /// What is believed live.
+    pub journal: &'a Journal,
+    /// What the services can do.
+    pub catalog: &'a Catalog,
+    /// What else decides.
+    pub options: &'a Options,
+}
+
+/// Makes the plan.
+#[must_use]
+pub fn plan(input: Input<'_>) -> Plan {
+    let mut steps = diff::declared(input);
+    let orphans = removal::orphans(input, &steps);
+    steps.extend(removal::steps(input, &orphans, &steps));
+    let refusals = steps
+        .iter()
+        .filter(|step| step.action.destroys() && step.protected && !input.options.force)
+        .filter(|step| !matches!(step.reason, Reason::Leftover | Reason::Interrupted(_)))
+        .map(|step| Refusal { reference: step.reference.clone(), action: step.action })
+        .collect();
+    let tasks = order::tasks(&steps, input.journal);
+    let mut plan = Plan { steps, orphans, refusals, problems: Diagnostics::default(), tasks };
+    plan.problems = check(&plan, Some(input.desired), input.journal, input.options);
+    plan
+}
+
+/// Whether an entry has former instances to destroy.
+fn leftovers(journal: &Journal, reference: &Name) -> Vec<Deposed> {
+    journal.instances.get(reference.as_str()).map(|i| i.deposed.clone()).unwrap_or_default()
+}

@@ -1,0 +1,68 @@
+//! What we believe is live.
+
+mod instance;
+mod log;
+mod record;
+mod upgrade;
+mod wire;
+
+use jiff::Timestamp;
+
+use crate::name::Name;
+
+pub use instance::{Deposed, Instance, Instances, Operation, Origin, Sealed, Status, Verb};
+pub use log::{LogError, read_log, write_record};
+pub use record::{Event, Record, fold};
+pub use upgrade::{StateError, read_journal};
+pub use wire::{from_json as instance_from_json, to_json as instance_to_json, write_journal};
+
+/// The version of the journal that this program writes.
+pub const JOURNAL_VERSION: u64 = 1;
+
+/// Everything believed live in one stage of one project.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Journal {
+    /// Says which journals are one history; made with the first write.
+    pub lineage: String,
+    /// Counts the writes.
+    pub serial: u64,
+    /// The project.
+    pub project: Name,
+    /// The stage.
+    pub stage: Name,
+    /// The migrations that were applied here.
+    pub ledger: Vec<Applied>,
+    /// The environment variables that were written to the sink and not yet taken out of it.
+    pub bound: Vec<String>,
+    /// The instances.
+    pub instances: Instances,
+}
+
+impl Journal {
+    /// The journal of a stage where nothing was ever made.
+    #[must_use]
+    pub fn empty(project: Name, stage: Name) -> Self {
+        Self {
+            lineage: String::new(),
+            serial: 0,
+            project,
+            stage,
+            ledger: Vec::new(),
+            bound: Vec::new(),
+            instances: Instances::default(),
+        }
+    }
+}
+
+/// A migration that was applied in a stage.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Applied {
+    /// The migration's tag, e.g. `0000_initial`.
+    pub tag: String,
+    /// The digest of its snapshot when it was applied.
+    pub sha256: String,
+    /// When.
+    pub applied_at: Timestamp,
+    /// By which run.
+    pub run: String,
+}

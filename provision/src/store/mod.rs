@@ -1,0 +1,159 @@
+//! Where a stage's journal and log are kept.
+
+mod file;
+mod history;
+mod memory;
+
+use std::path::PathBuf;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::state::{Journal, LogError, Record, StateError};
+
+pub use file::{FileStore, write_atomic};
+pub use history::{HistoryError, HistoryFolder};
+pub use memory::MemoryStore;
+
+/// A journal as it was found.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Loaded {
+    /// The journal with the log folded in.
+    pub journal: Journal,
+    /// Whether there was anything at all.
+    pub existed: bool,
+    /// How many records of a run that did not end were folded in.
+    pub replayed: usize,
+}
+
+/// Keeps one journal and the log of the run that changes it.
+#[async_trait]
+pub trait Store: Send + Sync {
+    /// Reads the journal and folds the log of an unfinished run into it. Changes nothing.
+    ///
+    /// # Errors
+    /// When it cannot be read, or what is there is damaged or newer than this program.
+    async fn load(&self) -> Result<Loaded, StoreError>;
+
+    /// Becomes the one writer until the answer is dropped.
+    ///
+    /// # Errors
+    /// [`StoreError::Held`] when somebody else is.
+    async fn lock(&self, holder: &Holder) -> Result<Box<dyn LockGuard>, StoreError>;
+
+    /// Appends records to the log; when this returns they survive a crash.
+    ///
+    /// # Errors
+    /// When they may not survive one.
+    async fn append(&self, records: &[Record]) -> Result<(), StoreError>;
+
+    /// Replaces the journal as a whole, then drops the log that is folded into it.
+    ///
+    /// # Errors
+    /// When the new journal may not survive a crash; the old one does.
+    async fn save(&self, journal: &Journal) -> Result<(), StoreError>;
+
+    /// What to call the place in messages.
+    fn place(&self) -> String;
+}
+
+/// Held while a run writes.
+pub trait LockGuard: Send + Sync {}
+
+/// Who writes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Holder {
+    /// The process.
+    pub pid: u32,
+    /// The machine.
+    pub host: String,
+    /// The user.
+    pub user: String,
+    /// What it does.
+    pub command: String,
+    /// Since when, in RFC 3339.
+    pub since: String,
+}
+
+impl Holder {
+    /// Says who writes since `now`.
+    #[must_use]
+    pub fn since(now: Timestamp, pid: u32, host: String, user: String, command: String) -> Self {
+        Self { pid, host, user, command, since: now.to_string() }
+    }
+}
+
+/// Why a store could not do it.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// A file operation failed.
+    #[error("cannot {doing} {}: {source}", path.display())]
+    Io {
+        /// What was tried, e.g. `read`.
+        doing: &'static str,
+        /// On which file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The journal cannot be used.
+    #[error("{}: {source}", path.display())]
+    State {
+        /// The journal.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: StateError,
+    },
+    /// The log cannot be used.
+    #[error("{}: {source}", path.display())]
+    Log {
+        /// The log.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: LogError,
+    },
+    /// The log continues a journal that is not there.
+    #[error("{}: the log belongs to serial {log} of the journal, which has serial {journal}", path.display())]
+    Mismatch {
+        /// The log.
+        path: PathBuf,
+        /// The serial it continues.
+        log: u64,
+        /// The serial that is there.
+        journal: u64,
+    },
+    /// Somebody else writes.
+    #[error("the lock is held")]
+    Held(Option<Holder>),
+}
+
+impl StoreError {
+    /// Whether the journal or the log is not what was written.
+    #[must_use]
+    pub fn is_damage(&self) -> bool {
+        matches!(self, Self::State { .. } | Self::Log { .. } | Self::Mismatch { .. })
+    }
+}
+
+/// Folds the records of an unfinished run into the journal they continue.
+///
+/// # Errors
+/// The serial the log continues, when that is a later one than the journal's.
+pub(crate) fn replay(journal: &mut Journal, records: Vec<Record>) -> Result<usize, u64> {
+    let Some(Record { event: crate::state::Event::Run { serial, .. }, .. }) = records.first() else {
+        return Ok(0);
+    };
+    if *serial > journal.serial {
+        return Err(*serial);
+    }
+    if *serial < journal.serial {
+        // The journal was saved and the log could not be dropped any more.
+        return Ok(0);
+    }
+    let count = records.len();
+    for record in records {
+        crate::state::fold(journal, record.event);
+    }
+    Ok(count)
+}
