@@ -61,11 +61,7 @@ pub fn identity(name: &str, params: &Value, plan: Option<&Name>) -> Value {
 ///
 /// # Errors
 /// When an integer in `params` is beyond 2^53.
-pub fn fingerprint(
-    name: &str,
-    params: &Value,
-    plan: Option<&Name>,
-) -> Result<String, DigestError> {
+pub fn fingerprint(name: &str, params: &Value, plan: Option<&Name>) -> Result<String, DigestError> {
     of(&identity(name, params, plan))
 }
 

@@ -53,7 +53,8 @@ impl Graph {
     /// # Errors
     /// A cycle, as the path of its nodes.
     pub fn order(&self) -> Result<Vec<usize>, Vec<usize>> {
-        let mut missing: Vec<usize> = (0..self.len()).map(|node| self.needs(node).count()).collect();
+        let mut missing: Vec<usize> =
+            (0..self.len()).map(|node| self.needs(node).count()).collect();
         let mut order: Vec<usize> = Vec::with_capacity(self.len());
         order.extend(missing.iter().enumerate().filter(|(_, n)| **n == 0).map(|(node, _)| node));
         let mut next = 0;

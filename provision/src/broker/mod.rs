@@ -6,6 +6,8 @@ mod service;
 
 use async_trait::async_trait;
 
+use crate::value::Resolved;
+
 pub use error::{BrokerError, ErrorKind};
 pub use request::{
     Address, DeprovisionRequest, FetchRequest, FindRequest, Live, OperationRequest, OperationState,
@@ -58,6 +60,15 @@ pub trait Broker: Send + Sync {
     /// # Errors
     /// Any failure to find out.
     async fn fetch(&self, request: &FetchRequest) -> Result<Option<Live>, BrokerError>;
+
+    /// A digest of the local files that `params` point at, so that a changed file is a changed
+    /// input. Changes nothing.
+    ///
+    /// # Errors
+    /// When the files cannot be read.
+    fn contents(&self, _service: &str, _params: &Resolved) -> Result<Option<String>, BrokerError> {
+        Ok(None)
+    }
 
     /// Asks how an asynchronous operation is doing.
     ///

@@ -191,14 +191,13 @@ fn unknown_output(reference: &Name, key: &str, service: &Service, span: Span) ->
 fn cycle_problem(cycle: &[usize], placed: &[Placed]) -> Diagnostic {
     let instances: Vec<&Placed> = cycle.iter().filter_map(|index| placed.get(*index)).collect();
     let path: Vec<&str> = instances.iter().map(|i| i.spec.reference.as_str()).collect();
-    let mut problem = Diagnostic::error(
-        "cycle",
-        format!("The references form a cycle: {}.", path.join(" → ")),
-    )
-    .help("Remove one of these references.");
+    let mut problem =
+        Diagnostic::error("cycle", format!("The references form a cycle: {}.", path.join(" → ")))
+            .help("Remove one of these references.");
     if let [first, second, ..] = instances.as_slice() {
         let read = first.reads.iter().find(|read| second.spec.reference == read.reference.as_str());
-        problem = problem.at(read.map_or(first.span, |read| read.span)).about(&first.spec.reference);
+        problem =
+            problem.at(read.map_or(first.span, |read| read.span)).about(&first.spec.reference);
     }
     problem
 }

@@ -74,9 +74,12 @@ impl Document {
             "recipients" => self.recipients = read::texts(value, problems),
             "required_version" => self.required_version = read::text(value, problems),
             key if RESERVED.contains(&key) => problems.push(
-                Diagnostic::error("reserved-field", format!("`{key}` is kept for a later version."))
-                    .at(entry.span)
-                    .help("Remove it."),
+                Diagnostic::error(
+                    "reserved-field",
+                    format!("`{key}` is kept for a later version."),
+                )
+                .at(entry.span)
+                .help("Remove it."),
             ),
             _ => problems.push(read::unknown_field(entry, "a config", &FIELDS)),
         }

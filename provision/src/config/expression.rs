@@ -78,6 +78,28 @@ pub fn parse(text: &str) -> Result<Expression<'_>, ExpressionError> {
     Ok(Expression::Template(segments))
 }
 
+/// Every output that a value reads, in the order written, repeats included.
+#[must_use]
+pub fn outputs_in(value: &serde_json::Value) -> Vec<OutputName<'_>> {
+    use serde_json::Value;
+    match value {
+        Value::String(text) => match parse(text) {
+            Ok(Expression::Reference(output)) => vec![output],
+            Ok(Expression::Template(segments)) => segments
+                .into_iter()
+                .filter_map(|segment| match segment {
+                    Segment::Output(output) => Some(output),
+                    _ => None,
+                })
+                .collect(),
+            _ => Vec::new(),
+        },
+        Value::Array(items) => items.iter().flat_map(outputs_in).collect(),
+        Value::Object(map) => map.values().flat_map(outputs_in).collect(),
+        _ => Vec::new(),
+    }
+}
+
 /// `text` written so that [`parse`] reads it as just that text.
 #[must_use]
 pub fn escape(text: &str) -> Cow<'_, str> {
@@ -144,7 +166,8 @@ fn output_name(text: &str) -> Option<OutputName<'_>> {
 fn refuse_foreign(text: &str, range: Range<usize>) -> Result<(), ExpressionError> {
     let Some((path, key)) = text.split_once('.') else { return Ok(()) };
     let names: Vec<&str> = path.split('/').collect();
-    if names.len() < 2 || names.len() > 3 || !names.iter().all(|name| is_ref(name)) || !is_key(key) {
+    if names.len() < 2 || names.len() > 3 || !names.iter().all(|name| is_ref(name)) || !is_key(key)
+    {
         return Ok(());
     }
     let message = format!("`{text}` reads another project, which this version cannot do.");

@@ -99,7 +99,8 @@ impl Document {
     fn apply_vars(&self, scope: &mut Scope, problems: &mut Diagnostics) -> BTreeMap<String, Node> {
         let given = std::mem::take(&mut scope.vars);
         let stage = self.stages.iter().find(|stage| stage.key == scope.stage);
-        let of_stage = stage.and_then(|stage| stage.value.get("vars")).map_or(&[][..], Node::entries);
+        let of_stage =
+            stage.and_then(|stage| stage.value.get("vars")).map_or(&[][..], Node::entries);
         let mut vars = BTreeMap::new();
         let mut settler = scope::Settler::new(scope);
         for entry in self.vars.iter().chain(of_stage) {
@@ -119,10 +120,8 @@ impl Document {
     fn check_overrides(&self, stage: &Entry, problems: &mut Diagnostics) {
         let Some(overrides) = stage.value.get("instances") else { return };
         for entry in read::table(overrides, problems) {
-            let mut known = self
-                .instances
-                .iter()
-                .filter_map(|node| node.get("ref").and_then(reference_text));
+            let mut known =
+                self.instances.iter().filter_map(|node| node.get("ref").and_then(reference_text));
             if !known.any(|reference| reference == entry.key) {
                 let known = self
                     .instances

@@ -97,9 +97,12 @@ fn template_problem(param: &Param, text: &str, node: &Node) -> Option<Diagnostic
     );
     (is_text && !takes_text).then(|| {
         let expected = type_name(param.kind);
-        Diagnostic::error("wrong-param", format!("`{}` must be {expected}, found text.", param.name))
-            .at(node.span)
-            .help("A whole-string reference `@ref.key` keeps the type of the output.")
+        Diagnostic::error(
+            "wrong-param",
+            format!("`{}` must be {expected}, found text.", param.name),
+        )
+        .at(node.span)
+        .help("A whole-string reference `@ref.key` keeps the type of the output.")
     })
 }
 

@@ -42,8 +42,7 @@ pub fn parse(text: &str, format: Format, source: u16) -> Result<Node, Diagnostic
     match format {
         Format::Toml => parse_toml(text, source),
         Format::Yaml => parse_yaml(text, format, source),
-        Format::Json => parse_json(text, source)
-            .and_then(|()| parse_yaml(text, format, source)),
+        Format::Json => parse_json(text, source).and_then(|()| parse_yaml(text, format, source)),
     }
 }
 
@@ -111,12 +110,10 @@ fn from_toml(
 ) -> Result<Kind, Box<Diagnostic>> {
     Ok(match value {
         DeValue::String(text) => Kind::Text(text.into_owned()),
-        DeValue::Integer(number) => {
-            match i64::from_str_radix(number.as_str(), number.radix()) {
-                Ok(number) => Kind::Number(number.into()),
-                Err(_) => return Err(Box::new(too_big(&number.to_string(), source, range))),
-            }
-        }
+        DeValue::Integer(number) => match i64::from_str_radix(number.as_str(), number.radix()) {
+            Ok(number) => Kind::Number(number.into()),
+            Err(_) => return Err(Box::new(too_big(&number.to_string(), source, range))),
+        },
         DeValue::Float(number) => match number.as_str().parse().ok().and_then(Number::from_f64) {
             Some(number) => Kind::Number(number),
             None => return Err(Box::new(not_finite(number.as_str(), source, range))),
@@ -174,9 +171,8 @@ fn parse_yaml(text: &str, format: Format, source: u16) -> Result<Node, Diagnosti
             let message = error.without_snippet().to_string();
             let message = message.split(" at line ").next().unwrap_or_default().to_owned();
             let mut diagnostics = Diagnostics::default();
-            diagnostics.push(
-                syntax(language, message.trim_end_matches('.')).at(Span::new(source, range)),
-            );
+            diagnostics
+                .push(syntax(language, message.trim_end_matches('.')).at(Span::new(source, range)));
             Err(diagnostics)
         }
     }

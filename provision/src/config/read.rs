@@ -65,8 +65,11 @@ pub fn unknown_field(entry: &Entry, what: &str, known: &[&str]) -> Diagnostic {
 
 fn mismatch<T>(expected: &str, node: &Node, problems: &mut Diagnostics) -> Option<T> {
     problems.push(
-        Diagnostic::error("wrong-type", format!("Expected {expected}, found {}.", node.type_name()))
-            .at(node.span),
+        Diagnostic::error(
+            "wrong-type",
+            format!("Expected {expected}, found {}.", node.type_name()),
+        )
+        .at(node.span),
     );
     None
 }

@@ -65,9 +65,12 @@ impl<'a> Settler<'a> {
             Kind::Map(entries) => Value::Object(self.map(entries)),
             Kind::Number(number) if crate::digest::is_rounded(number) => {
                 self.problems.push(
-                    Diagnostic::error("integer-range", format!("The integer {number} is beyond 2^53."))
-                        .at(node.span)
-                        .help("Write it as a string; JSON would round it."),
+                    Diagnostic::error(
+                        "integer-range",
+                        format!("The integer {number} is beyond 2^53."),
+                    )
+                    .at(node.span)
+                    .help("Write it as a string; JSON would round it."),
                 );
                 Value::Null
             }

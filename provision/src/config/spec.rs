@@ -214,7 +214,11 @@ fn label(node: &Node, field: &str, settler: &mut Settler<'_>) -> Option<String> 
     Some(text)
 }
 
-fn bindings(entries: &[Entry], names: &mut Names, problems: &mut Diagnostics) -> Vec<(Name, String)> {
+fn bindings(
+    entries: &[Entry],
+    names: &mut Names,
+    problems: &mut Diagnostics,
+) -> Vec<(Name, String)> {
     let mut bindings = Vec::with_capacity(entries.len());
     for entry in entries {
         let Some(variable) = read::text(&entry.value, problems) else { continue };

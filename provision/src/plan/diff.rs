@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use serde_json::{Map, Value};
 
-use super::inputs::{self, Lookup};
+use super::inputs::{self, Inputs, Lookup};
 use super::{Action, Change, Input, Reason, Step, Work};
 use crate::broker::{OnChange, ReplaceOrder, Service};
 use crate::config::InstanceSpec;
@@ -18,6 +18,7 @@ pub(super) fn declared(input: Input<'_>) -> Vec<Step> {
         input,
         movable: movable(input),
         changing: HashSet::new(),
+        remade: HashSet::new(),
         steps: Vec::with_capacity(input.desired.instances.len()),
     };
     for &position in &input.desired.order {
@@ -43,7 +44,9 @@ struct Planner<'a> {
     input: Input<'a>,
     movable: HashMap<(&'a Name, &'a Name), &'a Instance>,
     /// The refs whose outputs may differ after the run.
-    changing: HashSet<&'a Name>,
+    changing: HashSet<&'a str>,
+    /// The refs whose identity may differ after the run.
+    remade: HashSet<&'a str>,
     steps: Vec<Step>,
 }
 
@@ -88,7 +91,10 @@ impl<'a> Planner<'a> {
                 | Work::Adopt
                 | Work::Read
         ) {
-            self.changing.insert(&spec.reference);
+            self.changing.insert(spec.reference.as_str());
+        }
+        if matches!(decision.work, Work::Provision | Work::Replace(_)) {
+            self.remade.insert(spec.reference.as_str());
         }
         let entry = own.or(moved);
         let protected = is_protected(spec, service) || entry.is_some_and(|entry| entry.protected);
@@ -117,7 +123,12 @@ impl<'a> Planner<'a> {
         Decision::new(Action::Create, Reason::New, Work::Provision)
     }
 
-    fn present(&self, spec: &InstanceSpec, entry: &Instance, service: Option<&Service>) -> Decision {
+    fn present(
+        &self,
+        spec: &InstanceSpec,
+        entry: &Instance,
+        service: Option<&Service>,
+    ) -> Decision {
         let pending = entry.operation.as_ref().map(|operation| operation.verb);
         if pending == Some(Verb::Deprovision) || entry.status == Status::Deprovisioning {
             let order = ReplaceOrder::DeleteFirst;
@@ -125,9 +136,9 @@ impl<'a> Planner<'a> {
             return Decision::new(Action::Replace, reason, Work::Replace(order));
         }
         if !entry.exists() || pending == Some(Verb::Provision) {
-            let reason = match pending {
-                Some(verb) => Reason::Interrupted(verb),
-                None => Reason::Failed,
+            let reason = match (pending, &entry.last_error) {
+                (None, Some(_)) => Reason::Failed,
+                _ => Reason::Interrupted(Verb::Provision),
             };
             return Decision::new(Action::Create, reason, Work::Provision);
         }
@@ -144,7 +155,12 @@ impl<'a> Planner<'a> {
         decision
     }
 
-    fn existing(&self, spec: &InstanceSpec, entry: &Instance, service: Option<&Service>) -> Decision {
+    fn existing(
+        &self,
+        spec: &InstanceSpec,
+        entry: &Instance,
+        service: Option<&Service>,
+    ) -> Decision {
         if spec.service != entry.service {
             let reason = Reason::ServiceChanged { from: entry.service.clone() };
             let order = service.map_or(ReplaceOrder::CreateFirst, |service| service.replace_order);
@@ -164,16 +180,52 @@ impl<'a> Planner<'a> {
 
     /// Declared as it was; what it reads may have changed.
     fn same(&self, spec: &InstanceSpec, entry: &Instance, service: Option<&Service>) -> Decision {
-        if let Some(producer) = spec.reads.iter().find(|name| self.changing.contains(name)) {
+        if let Some(producer) = spec.reads.iter().find(|name| self.changing.contains(name.as_str()))
+        {
+            if let Some((property, order)) = self.reads_remade(spec, service) {
+                let reason = Reason::Immutable { property };
+                return Decision::new(Action::Replace, reason, Work::Replace(order));
+            }
             let reason = Reason::ProducerChanged { producer: producer.clone() };
             return Decision::new(Action::Update, reason, Work::UpdateIfChanged);
         }
         let inputs = self.inputs(spec, service);
-        if inputs.is_some() && entry.inputs.is_some() && inputs != entry.inputs {
-            let decision = Decision::new(Action::Update, Reason::InputsChanged, Work::Update);
-            return immutable_reads(spec, service, decision);
+        let Some(inputs) = inputs else { return self.notes(spec, entry, service) };
+        if entry.inputs.is_none() || Some(&inputs.digest) == entry.inputs.as_ref() {
+            return self.notes(spec, entry, service);
         }
-        self.notes(spec, entry, service)
+        match service {
+            Some(service) if entry.identity.is_some() && inputs.identity != entry.identity => {
+                let reason = Reason::Immutable { property: "a value it reads".to_owned() };
+                Decision::new(Action::Replace, reason, Work::Replace(service.replace_order))
+            }
+            _ => Decision::new(Action::Update, Reason::InputsChanged, Work::Update),
+        }
+    }
+
+    /// A param that cannot change in place and reads an instance that is made anew.
+    fn reads_remade(
+        &self,
+        spec: &InstanceSpec,
+        service: Option<&Service>,
+    ) -> Option<(String, ReplaceOrder)> {
+        let service = service?;
+        let immutable = service.params.iter().filter(|p| p.on_change == OnChange::Replace);
+        let reads = |value: &Value| {
+            inputs::fill(
+                value,
+                &Lookup {
+                    output: &|reference, _| {
+                        (!self.remade.contains(reference)).then(|| Value::from(""))
+                    },
+                    env: &self.input.desired.env,
+                },
+            )
+            .is_none()
+        };
+        let param =
+            immutable.into_iter().find(|param| spec.params.get(param.name).is_some_and(reads))?;
+        Some((format!("params.{}", param.name), service.replace_order))
     }
 
     /// The call is not needed, the entry may still have to be brought up to date.
@@ -203,17 +255,29 @@ impl<'a> Planner<'a> {
         Decision::new(Action::Noop, Reason::UpToDate, Work::Nothing)
     }
 
-    fn differing(&self, spec: &InstanceSpec, entry: &Instance, service: Option<&Service>) -> Decision {
+    fn differing(
+        &self,
+        spec: &InstanceSpec,
+        entry: &Instance,
+        service: Option<&Service>,
+    ) -> Decision {
         let changes = changes(spec, entry, service);
         let inputs = self.inputs(spec, service);
-        let waits = spec.reads.iter().any(|name| self.changing.contains(name));
-        let same_call = inputs.is_some() && inputs == entry.inputs && !waits;
+        let waits = spec.reads.iter().any(|name| self.changing.contains(name.as_str()));
+        let digest = inputs.map(|inputs| inputs.digest);
+        let same_call = digest.is_some() && digest == entry.inputs && !waits;
         if same_call && spec.plan == entry.plan && spec.name == entry.name {
-            return Decision { changes, ..Decision::new(Action::Update, Reason::Rewritten, Work::Note) };
+            return Decision {
+                changes,
+                ..Decision::new(Action::Update, Reason::Rewritten, Work::Note)
+            };
         }
         if let Some((property, order)) = immutable(&changes, service) {
             let reason = Reason::Immutable { property };
-            return Decision { changes, ..Decision::new(Action::Replace, reason, Work::Replace(order)) };
+            return Decision {
+                changes,
+                ..Decision::new(Action::Replace, reason, Work::Replace(order))
+            };
         }
         let reason = if changes.iter().any(|change| change.path.starts_with("params")) {
             Reason::ParamsChanged
@@ -228,21 +292,17 @@ impl<'a> Planner<'a> {
         Decision { changes, ..Decision::new(Action::Update, reason, work) }
     }
 
-    /// The digest of what the instance would be given now, when all of it is known.
-    fn inputs(&self, spec: &InstanceSpec, service: Option<&Service>) -> Option<String> {
+    /// What the instance would be given now, when all of it is known.
+    fn inputs(&self, spec: &InstanceSpec, service: Option<&Service>) -> Option<Inputs> {
         let output = |reference: &str, key: &str| {
-            if self.changing.contains(&Name::from(reference)) {
+            if self.changing.contains(reference) {
                 return None;
             }
             known_output(self.input.journal.instances.get(reference)?, key)
         };
         let lookup = Lookup { output: &output, env: &self.input.desired.env };
-        let name = inputs::fill(&Value::from(spec.name.as_str()), &lookup)?;
-        let params = inputs::with_defaults(&spec.params, service);
-        let Value::Object(params) = inputs::fill(&Value::Object(params), &lookup)? else {
-            return None;
-        };
-        inputs::digest_of(name.as_str()?, params, spec.plan.as_ref())
+        let contents = self.input.options.contents.get(&spec.reference);
+        inputs::of(spec, service, &lookup, contents.map(String::as_str))
     }
 }
 
@@ -392,29 +452,4 @@ fn only_ignored(changes: &[Change], service: Option<&Service>) -> bool {
         param.is_some_and(|param| param.on_change == OnChange::Ignore)
     };
     !changes.is_empty() && changes.iter().all(is_ignored)
-}
-
-/// A changed input of a param that cannot change in place is a replacement, as if it were written.
-fn immutable_reads(spec: &InstanceSpec, service: Option<&Service>, decision: Decision) -> Decision {
-    let Some(service) = service else { return decision };
-    let reads_elsewhere = |value: &Value| {
-        value.as_str().is_some_and(|text| {
-            !matches!(
-                crate::config::expression::parse(text),
-                Ok(crate::config::expression::Expression::Literal(_))
-            )
-        })
-    };
-    let property = service
-        .params
-        .iter()
-        .filter(|param| param.on_change == OnChange::Replace)
-        .find(|param| spec.params.get(param.name).is_some_and(reads_elsewhere));
-    match property {
-        Some(param) => {
-            let reason = Reason::Immutable { property: format!("params.{}", param.name) };
-            Decision::new(Action::Replace, reason, Work::Replace(service.replace_order))
-        }
-        None => decision,
-    }
 }

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use crate::broker::Service;
+use crate::broker::{OnChange, Service};
+use crate::config::InstanceSpec;
 use crate::config::expression::{self, Expression, Segment};
 use crate::digest;
 use crate::name::Name;
@@ -70,8 +71,47 @@ pub fn with_defaults(params: &Map<String, Value>, service: Option<&Service>) -> 
     params
 }
 
-/// The digest of resolved inputs; `None` when they hold an integer that canonical JSON would round.
+/// What an instance is given, as digests.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Inputs {
+    /// Of everything.
+    pub digest: String,
+    /// Of what cannot change in place; `None` when everything can.
+    pub identity: Option<String>,
+}
+
+/// The inputs of `spec`; `None` when something it reads is not known.
 #[must_use]
-pub fn digest_of(name: &str, params: Map<String, Value>, plan: Option<&Name>) -> Option<String> {
-    digest::fingerprint(name, &Value::Object(params), plan).ok()
+pub fn of(
+    spec: &InstanceSpec,
+    service: Option<&Service>,
+    lookup: &Lookup<'_>,
+    contents: Option<&str>,
+) -> Option<Inputs> {
+    let name = fill(&Value::from(spec.name.as_str()), lookup)?;
+    let params = with_defaults(&spec.params, service);
+    let Value::Object(mut params) = fill(&Value::Object(params), lookup)? else { return None };
+    let identity = identity(&as_text(&name), &params, service);
+    if let Some(contents) = contents {
+        params.insert("$contents".to_owned(), Value::from(contents));
+    }
+    let params = Value::Object(params);
+    let digest = digest::fingerprint(&as_text(&name), &params, spec.plan.as_ref()).ok()?;
+    Some(Inputs { digest, identity })
+}
+
+fn identity(name: &str, params: &Map<String, Value>, service: Option<&Service>) -> Option<String> {
+    let service = service?;
+    let mut fixed = Map::new();
+    for param in service.params.iter().filter(|param| param.on_change == OnChange::Replace) {
+        let value = params.get(param.name).cloned().unwrap_or_default();
+        fixed.insert(param.name.to_owned(), value);
+    }
+    if service.on_rename == OnChange::Replace {
+        fixed.insert("$name".to_owned(), Value::from(name));
+    }
+    if fixed.is_empty() {
+        return None;
+    }
+    digest::of(&Value::Object(fixed)).ok()
 }

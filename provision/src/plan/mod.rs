@@ -9,7 +9,7 @@ mod order;
 mod reason;
 mod removal;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
 
@@ -20,7 +20,8 @@ use crate::name::Name;
 use crate::state::{Deposed, Journal};
 
 pub use check::check;
-pub use inputs::{Lookup, digest_of, fill, with_defaults};
+pub(crate) use diff::known_output;
+pub use inputs::{Inputs, Lookup, fill, of as inputs_of, with_defaults};
 pub use order::{Task, TaskKind, Tasks};
 pub use reason::Reason;
 pub use removal::teardown;
@@ -200,6 +201,8 @@ pub struct Options {
     pub force: bool,
     /// Instances that adoption found an object for.
     pub found: HashSet<Name>,
+    /// Digests of the local files that instances point at.
+    pub contents: HashMap<Name, String>,
 }
 
 /// Everything a plan is made from.

@@ -136,15 +136,12 @@ impl Ordering<'_> {
         for step in steps {
             let Some(&make) = self.makes.get(&step.reference) else { continue };
             let own_drop = match step.work {
-                Work::Replace(ReplaceOrder::CreateFirst) => self.drops.get(&step.reference),
-                _ => None,
+                Work::Replace(ReplaceOrder::DeleteFirst) => None,
+                _ => self.drops.get(&step.reference),
             };
             let used = recorded_needs(step, journal).iter().chain(&step.depends_on);
-            let drops: Vec<usize> = used
-                .filter_map(|need| self.drops.get(need))
-                .chain(own_drop)
-                .copied()
-                .collect();
+            let drops: Vec<usize> =
+                used.filter_map(|need| self.drops.get(need)).chain(own_drop).copied().collect();
             for drop in drops {
                 if !must_check || !self.graph.reaches(drop, make) {
                     self.graph.add(make, drop);

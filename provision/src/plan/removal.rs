@@ -42,9 +42,9 @@ pub(super) fn steps(input: Input<'_>, orphans: &[Name], declared: &[Step]) -> Ve
         .map(|step| step.moved_from.as_ref().unwrap_or(&step.reference))
         .filter(|name| !super::leftovers(journal, name).is_empty())
         .filter_map(|name| journal.instances.get(name.as_str()));
-    steps.extend(leftover.map(|entry| {
-        step(entry, Action::Deprovision, Reason::Leftover, Work::Clear)
-    }));
+    steps.extend(
+        leftover.map(|entry| step(entry, Action::Deprovision, Reason::Leftover, Work::Clear)),
+    );
     steps
 }
 

@@ -36,6 +36,8 @@ pub struct Instance {
     pub fingerprint: String,
     /// The digest of what was declared with every reference resolved, when known.
     pub inputs: Option<String>,
+    /// The digest of the inputs that cannot change in place, when there are any.
+    pub identity: Option<String>,
     /// The instances it needs.
     pub depends_on: Vec<Name>,
     /// Which output lands in which environment variable, when known.

@@ -53,7 +53,7 @@ enum EventV1<'a> {
     Noted { instance: InstanceV1<'a> },
     Moved { from: Name, instance: InstanceV1<'a> },
     Removed { reference: Name },
-    Migrated { migration: AppliedV1 },
+    Ledger { ledger: Vec<AppliedV1> },
     Bound { variables: Vec<String> },
 }
 
@@ -131,8 +131,8 @@ fn to_wire(event: &Event) -> EventV1<'_> {
             EventV1::Moved { from: from.clone(), instance: wire(instance) }
         }
         Event::Removed { reference } => EventV1::Removed { reference: reference.clone() },
-        Event::Migrated(applied) => {
-            EventV1::Migrated { migration: wire::applied_to_wire(applied) }
+        Event::Ledger(ledger) => {
+            EventV1::Ledger { ledger: ledger.iter().map(wire::applied_to_wire).collect() }
         }
         Event::Bound(variables) => EventV1::Bound { variables: variables.clone() },
     }
@@ -151,8 +151,8 @@ fn from_wire(event: EventV1<'_>) -> Event {
         EventV1::Noted { instance } => Event::Noted(own(instance)),
         EventV1::Moved { from, instance } => Event::Moved { from, instance: own(instance) },
         EventV1::Removed { reference } => Event::Removed { reference },
-        EventV1::Migrated { migration } => {
-            Event::Migrated(wire::applied_from_wire(migration))
+        EventV1::Ledger { ledger } => {
+            Event::Ledger(ledger.into_iter().map(wire::applied_from_wire).collect())
         }
         EventV1::Bound { variables } => Event::Bound(variables),
     }

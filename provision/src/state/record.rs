@@ -53,8 +53,8 @@ pub enum Event {
         /// Its ref.
         reference: Name,
     },
-    /// A migration is applied.
-    Migrated(Applied),
+    /// Migrations were applied or taken back; the ledger as it stands.
+    Ledger(Vec<Applied>),
     /// These variables are in the sink, or about to be.
     Bound(Vec<String>),
 }
@@ -72,10 +72,7 @@ pub fn fold(journal: &mut Journal, event: Event) {
         Event::Removed { reference } => {
             journal.instances.remove(reference.as_str());
         }
-        Event::Migrated(applied) => {
-            journal.ledger.retain(|known| known.tag != applied.tag);
-            journal.ledger.push(applied);
-        }
+        Event::Ledger(ledger) => journal.ledger = ledger,
         Event::Bound(variables) => journal.bound = variables,
     }
 }

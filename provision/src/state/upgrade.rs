@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{Instance, Instances, JOURNAL_VERSION, Journal, Origin, Status, wire};
+use crate::config::expression::outputs_in;
 use crate::digest;
 use crate::name::Name;
 
@@ -81,19 +82,14 @@ fn read_v0(text: &str, project: &Name, stage: &Name) -> serde_json::Result<Journ
 /// diffs. Its text differs from canonical JSON at most in how large numbers are written.
 fn upgrade_v0(entry: InstanceV0) -> Instance {
     let document: Value = serde_json::from_str(&entry.fingerprint).unwrap_or_default();
-    let fingerprint = digest::of(&document)
-        .unwrap_or_else(|_| digest::of_bytes(entry.fingerprint.as_bytes()));
+    let fingerprint =
+        digest::of(&document).unwrap_or_else(|_| digest::of_bytes(entry.fingerprint.as_bytes()));
     let params = document.get("params").and_then(Value::as_object).cloned();
     let time = Timestamp::from_millisecond(entry.provisioned_at).ok();
-    let mut depends_on = Vec::new();
-    if let Some(params) = &params {
-        for text in params.values().filter_map(Value::as_str) {
-            if let Ok(crate::config::expression::Expression::Reference(output)) =
-                crate::config::expression::parse(text)
-                && !depends_on.iter().any(|known: &Name| known == output.reference)
-            {
-                depends_on.push(Name::from(output.reference));
-            }
+    let mut depends_on: Vec<Name> = Vec::new();
+    for output in document.get("params").map(outputs_in).unwrap_or_default() {
+        if !depends_on.iter().any(|known| known == output.reference) {
+            depends_on.push(Name::from(output.reference));
         }
     }
     Instance {
@@ -110,6 +106,7 @@ fn upgrade_v0(entry: InstanceV0) -> Instance {
         params,
         fingerprint,
         inputs: None,
+        identity: None,
         depends_on,
         bind: None,
         protected: entry.protected,

@@ -54,6 +54,8 @@ pub(super) struct InstanceV1<'a> {
     params: Option<Cow<'a, Map<String, Value>>>,
     fingerprint: Cow<'a, str>,
     inputs: Option<Cow<'a, str>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    identity: Option<Cow<'a, str>>,
     depends_on: Cow<'a, [Name]>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     bind: Option<Map<String, Value>>,
@@ -218,6 +220,7 @@ pub(super) fn instance_to_wire(instance: &Instance) -> InstanceV1<'_> {
         params: instance.params.as_ref().map(Cow::Borrowed),
         fingerprint: Cow::Borrowed(&instance.fingerprint),
         inputs: instance.inputs.as_deref().map(Cow::Borrowed),
+        identity: instance.identity.as_deref().map(Cow::Borrowed),
         depends_on: Cow::Borrowed(&instance.depends_on),
         bind: instance.bind.as_ref().map(|bind| {
             bind.iter().map(|(key, name)| (key.to_string(), Value::from(name.as_str()))).collect()
@@ -257,6 +260,7 @@ pub(super) fn instance_from_wire(wire: InstanceV1<'_>) -> Instance {
         params: wire.params.map(Cow::into_owned),
         fingerprint: wire.fingerprint.into_owned(),
         inputs: wire.inputs.map(Cow::into_owned),
+        identity: wire.identity.map(Cow::into_owned),
         depends_on: wire.depends_on.into_owned(),
         bind: wire.bind.map(|bind| {
             bind.into_iter()

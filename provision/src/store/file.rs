@@ -62,9 +62,8 @@ impl FileStore {
 
     fn parse(&self, bytes: &[u8]) -> Result<Journal, StoreError> {
         let damaged = |source| StoreError::State { path: self.journal.clone(), source };
-        let text = std::str::from_utf8(bytes).map_err(|error| {
-            damaged(state::StateError::Damaged { reason: error.to_string() })
-        })?;
+        let text = std::str::from_utf8(bytes)
+            .map_err(|error| damaged(state::StateError::Damaged { reason: error.to_string() }))?;
         state::read_journal(text, &self.project, &self.stage).map_err(damaged)
     }
 
@@ -210,6 +209,16 @@ fn private(options: &mut OpenOptions) -> &mut OpenOptions {
     options
 }
 
+fn set_mode(file: &File, mode: u32) -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        file.set_permissions(fs::Permissions::from_mode(mode))
+    }
+    #[cfg(not(unix))]
+    Ok(())
+}
+
 /// Makes the folder of `path`; ours are readable by their owner alone.
 fn create_folder(path: &Path) -> Result<(), StoreError> {
     let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) else {
@@ -237,12 +246,25 @@ fn sync_folder(path: &Path) -> Result<(), StoreError> {
 /// # Errors
 /// When the new one may not survive a crash.
 pub fn write_atomic(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+    write_whole(path, bytes, 0o600)
+}
+
+/// [`write_atomic`] for a file that is committed and read by everybody.
+///
+/// # Errors
+/// When the new one may not survive a crash.
+pub fn write_shared(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+    write_whole(path, bytes, 0o644)
+}
+
+fn write_whole(path: &Path, bytes: &[u8], mode: u32) -> Result<(), StoreError> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let mut temporary = tempfile::Builder::new()
         .prefix(".prov-")
         .tempfile_in(folder.unwrap_or(Path::new(".")))
         .map_err(failed("write beside", path))?;
     temporary.write_all(bytes).map_err(failed("write", path))?;
+    set_mode(temporary.as_file(), mode).map_err(failed("write", path))?;
     temporary.as_file().sync_all().map_err(failed("sync", path))?;
     temporary.persist(path).map_err(|error| failed("replace", path)(error.error))?;
     sync_folder(path)

@@ -52,9 +52,8 @@ impl Store for MemoryStore {
         let mut journal = memory.journal.clone();
         let existed = journal.serial > 0 || !memory.log.is_empty();
         let serial = journal.serial;
-        let replayed = replay(&mut journal, memory.log.clone()).map_err(|log| {
-            StoreError::Mismatch { path: "memory".into(), log, journal: serial }
-        })?;
+        let replayed = replay(&mut journal, memory.log.clone())
+            .map_err(|log| StoreError::Mismatch { path: "memory".into(), log, journal: serial })?;
         Ok(Loaded { journal, existed, replayed })
     }
 

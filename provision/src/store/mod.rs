@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::state::{Journal, LogError, Record, StateError};
 
-pub use file::{FileStore, write_atomic};
+pub use file::{FileStore, write_atomic, write_shared};
 pub use history::{HistoryError, HistoryFolder};
 pub use memory::MemoryStore;
 
@@ -141,7 +141,8 @@ impl StoreError {
 /// # Errors
 /// The serial the log continues, when that is a later one than the journal's.
 pub(crate) fn replay(journal: &mut Journal, records: Vec<Record>) -> Result<usize, u64> {
-    let Some(Record { event: crate::state::Event::Run { serial, .. }, .. }) = records.first() else {
+    let Some(Record { event: crate::state::Event::Run { serial, .. }, .. }) = records.first()
+    else {
         return Ok(0);
     };
     if *serial > journal.serial {

@@ -1,0 +1,266 @@
+//! Looking at the world without changing it: what a plan wants to know beforehand, and what is live.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use futures_util::stream::{self, StreamExt as _};
+use serde_json::{Map, Value};
+
+use crate::broker::{Address, BrokerError, ErrorKind, FetchRequest, FindRequest, Live, Previous};
+use crate::config::{Desired, InstanceSpec};
+use crate::name::Name;
+use crate::plan::{Lookup, fill, with_defaults};
+use crate::state::{Instance, Journal};
+use crate::value::{Output, Outputs, Resolved};
+use crate::world::{VaultError, World};
+
+/// What was found for one entry of the journal.
+#[derive(Clone, Debug, PartialEq)]
+pub enum LiveState {
+    /// It is there, as recorded.
+    Live,
+    /// It is definitely gone.
+    Missing,
+    /// It is there with other outputs: key, recorded value, live value; secret values are masked.
+    Drifted(Vec<(Name, Value, Value)>),
+    /// Its service cannot be asked.
+    Unknown,
+    /// It could not be found out.
+    Error(String),
+}
+
+/// One entry of the journal beside what is live.
+#[derive(Clone, Debug)]
+pub struct Observation {
+    /// The instance.
+    pub reference: Name,
+    /// Its service.
+    pub service: Name,
+    /// Its name.
+    pub name: Name,
+    /// The provider's id.
+    pub instance_id: String,
+    /// What was found.
+    pub state: LiveState,
+    /// The live object, when there is one.
+    pub live: Option<Live>,
+}
+
+/// The outputs of an entry, secrets opened.
+///
+/// # Errors
+/// When a secret does not open.
+pub fn opened(
+    outputs: &BTreeMap<Name, Value>,
+    sensitive: &BTreeMap<Name, crate::state::Sealed>,
+    world: &World,
+) -> Result<Map<String, Value>, VaultError> {
+    let mut all: Map<String, Value> =
+        outputs.iter().map(|(key, value)| (key.to_string(), value.clone())).collect();
+    for (key, sealed) in sensitive {
+        all.insert(key.to_string(), world.vault.open(&sealed.sealed)?);
+    }
+    Ok(all)
+}
+
+/// The address of a journal entry.
+#[must_use]
+pub fn address(journal: &Journal, entry: &Instance) -> Address {
+    Address {
+        project: journal.project.clone(),
+        stage: journal.stage.clone(),
+        reference: entry.reference.clone(),
+        service: entry.service.clone(),
+        name: entry.name.clone(),
+    }
+}
+
+/// What the journal knows of an entry, for a broker. References in its params are resolved as far
+/// as the journal still knows what they mean.
+///
+/// # Errors
+/// When a secret does not open.
+pub fn previous(
+    journal: &Journal,
+    entry: &Instance,
+    world: &World,
+    env: &BTreeMap<Name, String>,
+) -> Result<Previous, VaultError> {
+    let output = |reference: &str, key: &str| {
+        let producer = journal.instances.get(reference)?;
+        match producer.sensitive.get(key) {
+            Some(sealed) => world.vault.open(&sealed.sealed).ok(),
+            None => producer.outputs.get(key).cloned(),
+        }
+    };
+    let lookup = Lookup { output: &output, env };
+    let params = entry.params.clone().unwrap_or_default();
+    let params = params
+        .into_iter()
+        .filter_map(|(key, value)| fill(&value, &lookup).map(|value| (key, value)))
+        .collect();
+    Ok(Previous {
+        name: Some(entry.name.clone()),
+        plan: entry.plan.clone(),
+        params: Resolved(with_defaults(&params, world.catalog.service(entry.service.as_str()))),
+        outputs: Resolved(opened(&entry.outputs, &entry.sensitive, world)?),
+    })
+}
+
+/// Holds every entry against what is live, some at a time.
+pub async fn pull(journal: &Journal, world: &World, parallelism: usize) -> Vec<Observation> {
+    let entries = journal.instances.iter().map(|entry| look(journal, entry, world));
+    stream::iter(entries).buffered(parallelism.max(1)).collect().await
+}
+
+async fn look(journal: &Journal, entry: &Instance, world: &World) -> Observation {
+    let found = fetch(journal, entry, world).await;
+    let (state, live) = match found {
+        Ok(Some(live)) => (compare(entry, &live, world), Some(live)),
+        Ok(None) => (LiveState::Missing, None),
+        Err(error) if error.kind == ErrorKind::Unsupported => (LiveState::Unknown, None),
+        Err(error) => (LiveState::Error(error.to_string()), None),
+    };
+    Observation {
+        reference: entry.reference.clone(),
+        service: entry.service.clone(),
+        name: entry.name.clone(),
+        instance_id: entry.instance_id.clone(),
+        state,
+        live,
+    }
+}
+
+async fn fetch(
+    journal: &Journal,
+    entry: &Instance,
+    world: &World,
+) -> Result<Option<Live>, BrokerError> {
+    if !entry.exists() {
+        return Ok(None);
+    }
+    let broker = world.catalog.broker(entry.service.as_str()).ok_or_else(|| {
+        let message = format!("no broker provides the service `{}`", entry.service);
+        BrokerError::new(ErrorKind::Unsupported, message)
+    })?;
+    if world.catalog.service(entry.service.as_str()).is_some_and(|service| service.journal_only) {
+        return Ok(Some(recorded(entry)));
+    }
+    let previous = previous(journal, entry, world, &BTreeMap::new())
+        .map_err(|error| BrokerError::new(ErrorKind::Failed, error.to_string()))?;
+    let request = FetchRequest {
+        address: address(journal, entry),
+        instance_id: entry.instance_id.clone(),
+        previous,
+    };
+    broker.fetch(&request).await
+}
+
+/// What lives in the journal alone is live as it is recorded.
+fn recorded(entry: &Instance) -> Live {
+    let outputs = entry
+        .outputs
+        .iter()
+        .map(|(key, value)| (key.clone(), Output { value: value.clone(), sensitive: false }));
+    Live {
+        instance_id: entry.instance_id.clone(),
+        name: entry.name.to_string(),
+        outputs: Outputs(outputs.collect()),
+    }
+}
+
+/// Only outputs that both sides know take part: a provider that shows less is not drift.
+fn compare(entry: &Instance, live: &Live, world: &World) -> LiveState {
+    let mut drift = Vec::new();
+    for (key, output) in &live.outputs.0 {
+        if let Some(sealed) = entry.sensitive.get(key) {
+            let same = world.vault.open(&sealed.sealed).is_ok_and(|value| value == output.value);
+            if !same {
+                let mask = Value::from("(sensitive)");
+                drift.push((key.clone(), mask.clone(), mask));
+            }
+        } else if let Some(recorded) = entry.outputs.get(key)
+            && *recorded != output.value
+        {
+            drift.push((key.clone(), recorded.clone(), output.value.clone()));
+        }
+    }
+    if drift.is_empty() { LiveState::Live } else { LiveState::Drifted(drift) }
+}
+
+/// What a plan needs to know of the world before it is made.
+#[derive(Clone, Debug, Default)]
+pub struct Findings {
+    /// Instances that `adopt` and for which an object is there.
+    pub found: HashSet<Name>,
+    /// Digests of the local files that instances point at.
+    pub contents: HashMap<Name, String>,
+    /// What could not be found out.
+    pub errors: Vec<(Name, BrokerError)>,
+}
+
+/// Finds out what the plan of `desired` needs to know.
+pub async fn gather(desired: &Desired, journal: &Journal, world: &World) -> Findings {
+    let mut findings = Findings::default();
+    for spec in &desired.instances {
+        let Some(broker) = world.catalog.broker(spec.service.as_str()) else { continue };
+        let params = known_params(spec, desired, journal, world);
+        if let Some(params) = &params {
+            match broker.contents(spec.service.as_str(), params) {
+                Ok(Some(digest)) => {
+                    findings.contents.insert(spec.reference.clone(), digest);
+                }
+                Ok(None) => {}
+                Err(error) => findings.errors.push((spec.reference.clone(), error)),
+            }
+        }
+        if spec.adopt && journal.instances.get(spec.reference.as_str()).is_none() {
+            let request = FindRequest {
+                address: spec_address(spec, journal),
+                params: params.unwrap_or_default(),
+                instance_id: None,
+                idempotency_key: None,
+            };
+            match broker.find(&request).await {
+                Ok(Some(_)) => {
+                    findings.found.insert(spec.reference.clone());
+                }
+                Ok(None) => {}
+                Err(error) => findings.errors.push((spec.reference.clone(), error)),
+            }
+        }
+    }
+    findings
+}
+
+/// The address a declared instance will have.
+#[must_use]
+pub fn spec_address(spec: &InstanceSpec, journal: &Journal) -> Address {
+    Address {
+        project: journal.project.clone(),
+        stage: journal.stage.clone(),
+        reference: spec.reference.clone(),
+        service: spec.service.clone(),
+        name: spec.name.clone(),
+    }
+}
+
+/// The params of a spec as far as they can be known before anything runs: secrets stay closed.
+fn known_params(
+    spec: &InstanceSpec,
+    desired: &Desired,
+    journal: &Journal,
+    world: &World,
+) -> Option<Resolved> {
+    let service = world.catalog.service(spec.service.as_str())?;
+    if service.journal_only {
+        return None;
+    }
+    let output =
+        |reference: &str, key: &str| journal.instances.get(reference)?.outputs.get(key).cloned();
+    let lookup = Lookup { output: &output, env: &desired.env };
+    let params = with_defaults(&spec.params, Some(service));
+    let known = params
+        .into_iter()
+        .filter_map(|(key, value)| fill(&value, &lookup).map(|value| (key, value)));
+    Some(Resolved(known.collect()))
+}

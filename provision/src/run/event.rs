@@ -1,0 +1,80 @@
+//! What a run tells its viewers.
+
+use std::time::Duration;
+
+use crate::name::Name;
+use crate::plan::Action;
+
+/// Something happened.
+#[derive(Clone, Debug)]
+pub enum RunEvent {
+    /// A step starts.
+    Started {
+        /// The instance.
+        reference: Name,
+        /// What happens to it.
+        action: Action,
+    },
+    /// The provider works on it.
+    Waiting {
+        /// The instance.
+        reference: Name,
+        /// For how long already.
+        elapsed: Duration,
+    },
+    /// A call failed and is tried again.
+    Retrying {
+        /// The instance.
+        reference: Name,
+        /// Why.
+        reason: String,
+        /// After which time.
+        delay: Duration,
+    },
+    /// A step ended.
+    Ended {
+        /// The position of the step in the plan.
+        step: usize,
+        /// How.
+        outcome: Outcome,
+    },
+    /// The user asked to stop; what runs is recorded, nothing new starts.
+    Stopping,
+}
+
+/// How a step ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was done.
+    Done,
+    /// Its inputs turned out the same: nothing had to be done.
+    Unchanged,
+    /// It failed.
+    Failed {
+        /// Why.
+        error: String,
+        /// What to do next.
+        help: Option<String>,
+    },
+    /// Something it needs failed or was skipped.
+    Skipped {
+        /// That instance.
+        because: Name,
+    },
+    /// The run was stopped before it ended.
+    Interrupted,
+}
+
+/// Watches a run.
+pub trait Observer {
+    /// Something happened.
+    fn on(&self, event: &RunEvent);
+}
+
+/// Watches nothing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Silent;
+
+impl Observer for Silent {
+    fn on(&self, _event: &RunEvent) {}
+}

@@ -1,0 +1,285 @@
+//! Executes a plan: branches side by side, every step recorded before and after its call.
+
+mod event;
+mod machine;
+mod recorder;
+mod retry;
+mod secrets;
+mod settle;
+mod worker;
+
+use std::collections::BTreeMap;
+use std::pin::Pin;
+use std::time::Duration;
+
+use futures_util::future::{Either, select};
+use futures_util::stream::{FuturesUnordered, StreamExt as _};
+use tokio::sync::Notify;
+
+use crate::config::Desired;
+use crate::name::Name;
+use crate::plan::{Plan, TaskKind};
+use crate::state::{Applied, Event as LogEvent, Journal};
+use crate::store::StoreError;
+use crate::world::World;
+use machine::{Command, Event, Machine};
+use recorder::Recorder;
+use secrets::Secrets;
+use worker::Shared;
+
+pub use event::{Observer, Outcome, RunEvent, Silent};
+pub use recorder::RecordError;
+
+/// How long steps that are under way may still take after the user asked to stop.
+const GRACE: Duration = Duration::from_secs(4);
+
+/// What a run is told beside the plan.
+pub struct Settings<'a> {
+    /// The run's id.
+    pub run: String,
+    /// The command, for the log.
+    pub command: String,
+    /// How many steps may run at once.
+    pub parallelism: usize,
+    /// Whether services may destroy what they would rather keep.
+    pub force: bool,
+    /// Told once, it starts nothing new.
+    pub stop: &'a Notify,
+    /// Who watches.
+    pub observer: &'a dyn Observer,
+    /// The ledger to record when every step is done, for a run that migrates.
+    pub ledger: Option<Vec<Applied>>,
+}
+
+/// How a run ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// How each step of the plan ended, by its position; steps without work are missing.
+    pub outcomes: BTreeMap<usize, Outcome>,
+    /// Whether the user stopped it.
+    pub interrupted: bool,
+    /// The journal afterwards.
+    pub journal: Journal,
+    /// Why the run could not record any more, when it could not.
+    pub broken: Option<String>,
+}
+
+impl Ended {
+    /// Whether every step ended well.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        let good = |outcome: &Outcome| matches!(outcome, Outcome::Done | Outcome::Unchanged);
+        self.broken.is_none() && !self.interrupted && self.outcomes.values().all(good)
+    }
+}
+
+/// Runs `plan` from `journal`, which the caller has locked.
+///
+/// # Errors
+/// When not even the run's beginning can be recorded, or the journal cannot be saved at its end.
+pub async fn run(
+    plan: &Plan,
+    desired: Option<&Desired>,
+    mut journal: Journal,
+    world: &World,
+    settings: &Settings<'_>,
+) -> Result<Ended, RecordError> {
+    if journal.lineage.is_empty() {
+        journal.lineage = world.ids.fresh();
+    }
+    // A log that was left by a crash is folded in already; saving drops it before a new one starts.
+    journal.serial += 1;
+    world.store.save(&journal).await?;
+    let env = BTreeMap::new();
+    let start = LogEvent::Run {
+        run: settings.run.clone(),
+        lineage: journal.lineage.clone(),
+        serial: journal.serial,
+        command: settings.command.clone(),
+    };
+    let shared = Shared {
+        world,
+        recorder: Recorder::new(world.store.clone(), world.clock.clone(), journal),
+        secrets: Secrets::default(),
+        observer: settings.observer,
+        env: desired.map_or(&env, |desired| &desired.env),
+        desired,
+        force: settings.force,
+    };
+    shared.recorder.record(start).await?;
+    let mut progress = Progress::new(plan, settings);
+    drive(&shared, plan, settings, &mut progress).await;
+    finish(shared, settings, progress).await
+}
+
+/// Which steps ended how.
+struct Progress<'a> {
+    plan: &'a Plan,
+    observer: &'a dyn Observer,
+    outcomes: BTreeMap<usize, Outcome>,
+    /// How many tasks of each step are open.
+    open: BTreeMap<usize, usize>,
+    interrupted: bool,
+    abandoned: bool,
+}
+
+impl<'a> Progress<'a> {
+    fn new(plan: &'a Plan, settings: &Settings<'a>) -> Self {
+        let mut open = BTreeMap::new();
+        for task in &plan.tasks.list {
+            *open.entry(task.step).or_default() += 1;
+        }
+        Self {
+            plan,
+            observer: settings.observer,
+            outcomes: BTreeMap::new(),
+            open,
+            interrupted: false,
+            abandoned: false,
+        }
+    }
+
+    fn started(&self, task: usize) {
+        let step = self.plan.tasks.list.get(task).and_then(|task| self.plan.steps.get(task.step));
+        if let Some(step) = step {
+            let event =
+                RunEvent::Started { reference: step.reference.clone(), action: step.action };
+            self.observer.on(&event);
+        }
+    }
+
+    /// A task ended; its step ends with its last task, or with the first that did not end well.
+    fn ended(&mut self, task: usize, outcome: Outcome) {
+        let Some(step) = self.plan.tasks.list.get(task).map(|task| task.step) else { return };
+        let is_good = matches!(outcome, Outcome::Done | Outcome::Unchanged);
+        let open = self.open.entry(step).or_default();
+        *open = open.saturating_sub(1);
+        if self.outcomes.contains_key(&step) || (is_good && *open > 0) {
+            return;
+        }
+        self.observer.on(&RunEvent::Ended { step, outcome: outcome.clone() });
+        self.outcomes.insert(step, outcome);
+    }
+
+    fn name_of(&self, task: usize) -> Name {
+        let step = self.plan.tasks.list.get(task).and_then(|task| self.plan.steps.get(task.step));
+        step.map_or_else(|| Name::from("?"), |step| step.reference.clone())
+    }
+}
+
+async fn drive(
+    shared: &Shared<'_>,
+    plan: &Plan,
+    settings: &Settings<'_>,
+    progress: &mut Progress<'_>,
+) {
+    let mut machine = Machine::new(&plan.tasks.graph, settings.parallelism);
+    let mut workers = FuturesUnordered::new();
+    let mut commands = machine.on(Event::Start);
+    let mut grace: Grace<'_> = None;
+    loop {
+        for command in commands {
+            match command {
+                Command::Run(task) => {
+                    progress.started(task);
+                    workers.push(work(shared, plan, task));
+                }
+                Command::Skip { task, because } => {
+                    let because = progress.name_of(because);
+                    progress.ended(task, Outcome::Skipped { because });
+                }
+            }
+        }
+        if workers.is_empty() {
+            break;
+        }
+        let event = tokio::select! {
+            biased;
+            () = settings.stop.notified(), if !progress.interrupted => {
+                progress.interrupted = true;
+                grace = Some(shared.world.clock.sleep(GRACE));
+                settings.observer.on(&RunEvent::Stopping);
+                Some(Event::Stop)
+            }
+            ended = next(&mut workers, &mut grace) => ended.map(|(task, outcome)| {
+                let ok = matches!(outcome, Outcome::Done | Outcome::Unchanged);
+                progress.ended(task, outcome);
+                Event::Finished { task, ok }
+            }),
+        };
+        let Some(event) = event else {
+            progress.abandoned = true;
+            break;
+        };
+        commands = machine.on(event);
+        if shared.recorder.is_broken() {
+            machine.on(Event::Stop);
+            commands.clear();
+        }
+    }
+    for task in machine.unstarted().collect::<Vec<_>>() {
+        progress.ended(task, Outcome::Interrupted);
+    }
+}
+
+async fn work(shared: &Shared<'_>, plan: &Plan, task: usize) -> (usize, Outcome) {
+    let Some((kind, step)) =
+        plan.tasks.list.get(task).and_then(|task| Some((task.kind, plan.steps.get(task.step)?)))
+    else {
+        return (task, Outcome::Unchanged);
+    };
+    let outcome = shared.perform(step, kind).await;
+    debug_assert!(matches!(kind, TaskKind::Make | TaskKind::Drop), "every kind is performed");
+    (task, outcome)
+}
+
+/// Runs out some time after the user asked to stop.
+type Grace<'a> = Option<Pin<Box<dyn Future<Output = ()> + Send + 'a>>>;
+
+/// The next task that ends; `None` when the grace after a stop runs out first.
+async fn next<F: Future<Output = (usize, Outcome)>>(
+    workers: &mut FuturesUnordered<F>,
+    grace: &mut Grace<'_>,
+) -> Option<(usize, Outcome)> {
+    match grace {
+        None => workers.next().await,
+        Some(grace) => match select(workers.next(), grace).await {
+            Either::Left((ended, _)) => ended,
+            Either::Right(((), _)) => None,
+        },
+    }
+}
+
+async fn finish(
+    shared: Shared<'_>,
+    settings: &Settings<'_>,
+    progress: Progress<'_>,
+) -> Result<Ended, RecordError> {
+    let mut ended = Ended {
+        outcomes: progress.outcomes,
+        interrupted: progress.interrupted,
+        journal: shared.recorder.journal().clone(),
+        broken: None,
+    };
+    if shared.recorder.is_broken() {
+        ended.broken = Some("the log could not be written; nothing more was started".to_owned());
+        return Ok(ended);
+    }
+    if let Some(ledger) = settings.ledger.clone()
+        && ended.is_complete()
+    {
+        shared.recorder.record(LogEvent::Ledger(ledger)).await?;
+    }
+    if progress.abandoned {
+        // Calls are still under way and their records may be half written: the log has the truth,
+        // and the next run folds it.
+        return Ok(ended);
+    }
+    let world = shared.world;
+    let mut journal = shared.recorder.into_journal();
+    journal.serial += 1;
+    let saved: Result<(), StoreError> = world.store.save(&journal).await;
+    ended.journal = journal;
+    saved?;
+    Ok(ended)
+}

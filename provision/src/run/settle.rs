@@ -1,0 +1,344 @@
+//! Calls that change the world, and finding out how they ended.
+
+use std::time::Duration;
+
+use super::event::{Outcome, RunEvent};
+use super::retry;
+use super::worker::{Resolution, Shared, TaskError};
+use crate::broker::{
+    BrokerError, DeprovisionRequest, ErrorKind, Finding, Live, OperationRequest, OperationState,
+    Previous, Progress, Provisioned, UpdateRequest,
+};
+use crate::state::{Event, Instance, Status};
+use crate::value::Resolved;
+
+/// Makes an instance whose beginning is recorded.
+pub(super) async fn provision(
+    shared: &Shared<'_>,
+    resolution: &Resolution<'_>,
+    entry: Instance,
+) -> Result<Outcome, TaskError> {
+    let request = shared.provision_request(resolution, &entry);
+    let broker = shared.broker(&resolution.spec.service)?;
+    let mut attempt = 1;
+    let answer = loop {
+        match broker.provision(&request).await {
+            Err(error) => match retry::pause(&error, attempt) {
+                Some(delay) => again(shared, &entry, &error, delay).await,
+                None => break Err(error),
+            },
+            answer => break answer,
+        }
+        attempt += 1;
+    };
+    match answer {
+        Ok(Progress::Done(provisioned)) => done(shared, resolution, entry, provisioned).await,
+        Ok(Progress::InProgress { operation, instance_id, retry_after }) => {
+            let accepted = accepted(shared, entry, operation, instance_id).await?;
+            wait(shared, resolution, accepted, retry_after).await
+        }
+        Err(error) => Err(failed(shared, entry, error).await?),
+    }
+}
+
+/// Goes on with a creation whose end is not known.
+pub(super) async fn resume(
+    shared: &Shared<'_>,
+    resolution: &Resolution<'_>,
+    entry: Instance,
+) -> Result<Outcome, TaskError> {
+    let Some(operation) = entry.operation.clone() else {
+        return provision(shared, resolution, entry).await;
+    };
+    if operation.accepted.is_some() {
+        return wait(shared, resolution, entry, None).await;
+    }
+    let service = shared.service(&resolution.spec.service)?;
+    if service.journal_only {
+        return provision(shared, resolution, entry).await;
+    }
+    let found = match service.finding {
+        Finding::Supported => shared.find(resolution, Some(operation.key)).await,
+        Finding::Never => Err(BrokerError::new(ErrorKind::Unsupported, "")),
+    };
+    match found {
+        Ok(Some(live)) => complete(shared, resolution, entry, live).await,
+        Ok(None) => provision(shared, resolution, entry).await,
+        Err(error) if error.kind == ErrorKind::Unsupported => {
+            Err(unknown_outcome(resolution).into())
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Takes over what an interrupted creation made. It may be half made, so it is brought to what is
+/// declared, unless the service cannot change anything in place.
+async fn complete(
+    shared: &Shared<'_>,
+    resolution: &Resolution<'_>,
+    entry: Instance,
+    live: Live,
+) -> Result<Outcome, TaskError> {
+    let outputs = live.outputs.0.iter();
+    let outputs = outputs.map(|(key, output)| (key.to_string(), output.value.clone())).collect();
+    let request = UpdateRequest {
+        address: resolution.address.clone(),
+        instance_id: live.instance_id.clone(),
+        plan: resolution.spec.plan.clone(),
+        params: resolution.params.clone(),
+        previous: Previous {
+            name: Some(resolution.address.name.clone()),
+            plan: resolution.spec.plan.clone(),
+            params: resolution.params.clone(),
+            outputs: Resolved(outputs),
+        },
+        idempotency_key: super::worker::key_of(&entry),
+    };
+    match shared.broker(&resolution.spec.service)?.update(&request).await {
+        Ok(Progress::Done(provisioned)) => done(shared, resolution, entry, provisioned).await,
+        Ok(Progress::InProgress { operation, instance_id, retry_after }) => {
+            let entry = accepted(shared, entry, operation, instance_id).await?;
+            wait(shared, resolution, entry, retry_after).await
+        }
+        Err(error) if error.kind == ErrorKind::Unsupported => {
+            let provisioned = Provisioned { instance_id: live.instance_id, outputs: live.outputs };
+            done(shared, resolution, entry, provisioned).await
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn unknown_outcome(resolution: &Resolution<'_>) -> BrokerError {
+    let reference = &resolution.spec.reference;
+    BrokerError::new(
+        ErrorKind::Unknown,
+        format!("the creation of `{reference}` was interrupted and its service cannot look it up"),
+    )
+    .help(format!(
+        "Look at the provider. If it is there: `prov import {reference} ID`. If it is not: \
+         `prov state rm {reference}`, then apply again."
+    ))
+}
+
+/// Changes an instance in place.
+pub(super) async fn update(
+    shared: &Shared<'_>,
+    resolution: &Resolution<'_>,
+    entry: Instance,
+    (old, request): (&Instance, &UpdateRequest),
+) -> Result<Outcome, TaskError> {
+    let broker = shared.broker(&resolution.spec.service)?;
+    let mut attempt = 1;
+    let answer = loop {
+        match broker.update(request).await {
+            Err(error) => match retry::pause(&error, attempt) {
+                Some(delay) => again(shared, &entry, &error, delay).await,
+                None => break Err(error),
+            },
+            answer => break answer,
+        }
+        attempt += 1;
+    };
+    match answer {
+        Ok(Progress::Done(provisioned)) => done(shared, resolution, entry, provisioned).await,
+        Ok(Progress::InProgress { operation, instance_id, retry_after }) => {
+            // The journal keeps saying what was, until the change has ended.
+            let begun = Instance { operation: entry.operation.clone(), ..old.clone() };
+            let begun = accepted(shared, begun, operation, instance_id).await?;
+            let entry = Instance { operation: begun.operation, ..entry };
+            wait(shared, resolution, entry, retry_after).await
+        }
+        Err(error) => {
+            let unchanged = Instance { operation: entry.operation, ..old.clone() };
+            Err(failed(shared, unchanged, error).await?)
+        }
+    }
+}
+
+/// Destroys an instance whose removal is recorded as begun.
+pub(super) async fn deprovision(
+    shared: &Shared<'_>,
+    entry: Instance,
+    request: &DeprovisionRequest,
+) -> Result<(), TaskError> {
+    match deprovision_call(shared, &entry, request).await {
+        Ok(()) => Ok(()),
+        Err(TaskError::Broker(error)) => Err(failed(shared, entry, error).await?),
+        Err(error) => Err(error),
+    }
+}
+
+/// Asks for a removal and waits until it has ended.
+pub(super) async fn deprovision_call(
+    shared: &Shared<'_>,
+    entry: &Instance,
+    request: &DeprovisionRequest,
+) -> Result<(), TaskError> {
+    let pending = entry.operation.as_ref().and_then(|operation| operation.accepted.clone());
+    let operation = match pending {
+        Some(operation) => Some((operation, None)),
+        None => ask_removal(shared, entry, request).await?,
+    };
+    let Some((operation, retry_after)) = operation else { return Ok(()) };
+    let question = question(entry, operation, &request.previous, request.address.clone());
+    poll(shared, entry, &question, retry_after).await.map(|_| ())
+}
+
+type Accepted = Option<(String, Option<Duration>)>;
+
+async fn ask_removal(
+    shared: &Shared<'_>,
+    entry: &Instance,
+    request: &DeprovisionRequest,
+) -> Result<Accepted, TaskError> {
+    let broker = shared.broker(&entry.service)?;
+    let mut attempt = 1;
+    loop {
+        match broker.deprovision(request).await {
+            Ok(Progress::Done(())) => return Ok(None),
+            Ok(Progress::InProgress { operation, retry_after, .. }) => {
+                if entry.operation.is_some() {
+                    accepted(shared, entry.clone(), operation.clone(), None).await?;
+                }
+                return Ok(Some((operation, retry_after)));
+            }
+            Err(error) if error.kind == ErrorKind::NotFound => return Ok(None),
+            Err(error) => match retry::pause(&error, attempt) {
+                Some(delay) => again(shared, entry, &error, delay).await,
+                None => return Err(error.into()),
+            },
+        }
+        attempt += 1;
+    }
+}
+
+async fn again(shared: &Shared<'_>, entry: &Instance, error: &BrokerError, delay: Duration) {
+    shared.tell(&RunEvent::Retrying {
+        reference: entry.reference.clone(),
+        reason: shared.secrets.redact(&error.to_string()),
+        delay,
+    });
+    shared.world.clock.sleep(delay).await;
+}
+
+async fn done(
+    shared: &Shared<'_>,
+    resolution: &Resolution<'_>,
+    entry: Instance,
+    provisioned: Provisioned,
+) -> Result<Outcome, TaskError> {
+    let entry = shared.finished(resolution, entry, provisioned)?;
+    shared.recorder.record(Event::Done(Box::new(entry))).await?;
+    Ok(Outcome::Done)
+}
+
+async fn accepted(
+    shared: &Shared<'_>,
+    mut entry: Instance,
+    name: String,
+    instance_id: Option<String>,
+) -> Result<Instance, TaskError> {
+    if let Some(operation) = &mut entry.operation {
+        operation.accepted = Some(name);
+    }
+    if let Some(id) = instance_id {
+        entry.instance_id = id;
+    }
+    shared.recorder.record(Event::Accepted(Box::new(entry.clone()))).await?;
+    Ok(entry)
+}
+
+/// Records a failure. One whose outcome is unknown keeps its operation, so that the next run
+/// settles it before anything else is made.
+async fn failed(
+    shared: &Shared<'_>,
+    mut entry: Instance,
+    error: BrokerError,
+) -> Result<TaskError, TaskError> {
+    entry.last_error = Some(shared.secrets.redact(&error.to_string()));
+    entry.updated_at = Some(shared.world.clock.now());
+    if error.kind != ErrorKind::Unknown {
+        entry.operation = None;
+        entry.status = Status::Failed;
+    }
+    shared.recorder.record(Event::Failed(Box::new(entry))).await?;
+    Ok(error.into())
+}
+
+fn question(
+    entry: &Instance,
+    operation: String,
+    previous: &Previous,
+    address: crate::broker::Address,
+) -> OperationRequest {
+    OperationRequest {
+        address,
+        instance_id: entry.exists().then(|| entry.instance_id.clone()),
+        operation,
+        params: Resolved(previous.params.0.clone()),
+    }
+}
+
+/// Waits for the end of an accepted creation or change.
+async fn wait(
+    shared: &Shared<'_>,
+    resolution: &Resolution<'_>,
+    entry: Instance,
+    retry_after: Option<Duration>,
+) -> Result<Outcome, TaskError> {
+    let operation = entry.operation.as_ref().and_then(|operation| operation.accepted.clone());
+    let question = OperationRequest {
+        address: resolution.address.clone(),
+        instance_id: entry.exists().then(|| entry.instance_id.clone()),
+        operation: operation.unwrap_or_default(),
+        params: resolution.params.clone(),
+    };
+    match poll(shared, &entry, &question, retry_after).await {
+        Ok(Some(provisioned)) => done(shared, resolution, entry, provisioned).await,
+        Ok(None) => {
+            let provisioned =
+                Provisioned { instance_id: entry.instance_id.clone(), outputs: Default::default() };
+            done(shared, resolution, entry, provisioned).await
+        }
+        Err(TaskError::Broker(error)) if error.kind == ErrorKind::Failed => {
+            Err(failed(shared, entry, error).await?)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Asks until the operation has ended, ever more rarely, for as long as the service may take. An
+/// unanswered question is asked again: only the operation's own end ends it.
+async fn poll(
+    shared: &Shared<'_>,
+    entry: &Instance,
+    question: &OperationRequest,
+    mut retry_after: Option<Duration>,
+) -> Result<Option<Provisioned>, TaskError> {
+    let broker = shared.broker(&entry.service)?;
+    let deadline = shared.service(&entry.service)?.deadline;
+    let mut elapsed = Duration::ZERO;
+    let mut asked = 0;
+    while elapsed < deadline {
+        let pause = retry::poll_pause(asked, retry_after).min(deadline - elapsed);
+        shared.world.clock.sleep(pause).await;
+        elapsed += pause;
+        asked += 1;
+        match broker.last_operation(question).await {
+            Ok(OperationState::Succeeded(provisioned)) => return Ok(provisioned),
+            Ok(OperationState::Failed { description }) => {
+                return Err(BrokerError::new(ErrorKind::Failed, description).into());
+            }
+            Ok(OperationState::InProgress { retry_after: wanted }) => retry_after = wanted,
+            Err(error) if matches!(error.kind, ErrorKind::Unavailable | ErrorKind::Unknown) => {
+                retry_after = error.retry_after;
+            }
+            Err(error) => return Err(error.into()),
+        }
+        shared.tell(&RunEvent::Waiting { reference: entry.reference.clone(), elapsed });
+    }
+    let message = format!("the provider is still working on it after {} s", elapsed.as_secs());
+    Err(BrokerError::new(ErrorKind::Unknown, message)
+        .help("It is recorded: the next `prov apply` goes on waiting for it.")
+        .into())
+}

@@ -1,0 +1,584 @@
+//! Performs one task of a plan through a broker. Chooses nothing: the step says what to do.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::event::{Observer, Outcome, RunEvent};
+use super::recorder::{RecordError, Recorder};
+use super::secrets::Secrets;
+use super::settle;
+use crate::broker::{
+    Address, Broker, BrokerError, DeprovisionRequest, ErrorKind, FetchRequest, FindRequest, Live,
+    ProvisionRequest, Provisioned, Service, UpdateRequest,
+};
+use crate::config::{Desired, InstanceSpec, OnRemove};
+use crate::name::Name;
+use crate::observe;
+use crate::plan::{Inputs, Lookup, Step, TaskKind, Work, fill, inputs_of, with_defaults};
+use crate::state::{Deposed, Event, Instance, Operation, Origin, Status, Verb};
+use crate::value::Resolved;
+use crate::world::{VaultError, World};
+
+/// What every worker of a run shares.
+pub(super) struct Shared<'a> {
+    pub(super) world: &'a World,
+    pub(super) recorder: Recorder,
+    pub(super) secrets: Secrets,
+    pub(super) observer: &'a dyn Observer,
+    pub(super) env: &'a BTreeMap<Name, String>,
+    pub(super) desired: Option<&'a Desired>,
+    pub(super) force: bool,
+}
+
+/// Why a task did not end well.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum TaskError {
+    /// The broker failed.
+    #[error(transparent)]
+    Broker(#[from] BrokerError),
+    /// A secret could not be sealed or opened.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+    /// It could not be recorded.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+}
+
+/// A declared instance with everything filled in.
+pub(super) struct Resolution<'a> {
+    pub(super) spec: &'a InstanceSpec,
+    pub(super) address: Address,
+    pub(super) params: Resolved,
+    pub(super) inputs: Option<Inputs>,
+    /// The secret texts that went into the params.
+    pub(super) secrets: Vec<String>,
+}
+
+impl Shared<'_> {
+    /// Runs one task of `step`.
+    pub(super) async fn perform(&self, step: &Step, kind: TaskKind) -> Outcome {
+        let result = match kind {
+            TaskKind::Make => self.make(step).await,
+            TaskKind::Drop => self.remove(step).await.map(|()| Outcome::Done),
+        };
+        match result {
+            Ok(outcome) => outcome,
+            Err(error) => {
+                let help = match &error {
+                    TaskError::Broker(error) => error.help.clone(),
+                    _ => None,
+                };
+                Outcome::Failed { error: self.secrets.redact(&error.to_string()), help }
+            }
+        }
+    }
+
+    async fn make(&self, step: &Step) -> Result<Outcome, TaskError> {
+        let Some(spec) = self.spec(step) else {
+            return Err(internal("a step without a declaration is to be made").into());
+        };
+        if let Some(from) = &step.moved_from {
+            self.rename(from, spec).await?;
+        }
+        if step.work == Work::Note {
+            return self.note(spec).await;
+        }
+        let resolution = self.resolve(spec)?;
+        match step.work {
+            Work::Update | Work::UpdateIfChanged => self.update(&resolution, step.work).await,
+            Work::Adopt => self.adopt(&resolution).await,
+            Work::Read => self.read(&resolution).await,
+            _ => self.provision(&resolution, step.work).await,
+        }
+    }
+
+    fn spec(&self, step: &Step) -> Option<&InstanceSpec> {
+        self.desired?.instances.get(step.spec?)
+    }
+
+    pub(super) fn entry(&self, reference: &Name) -> Option<Instance> {
+        self.recorder.journal().instances.get(reference.as_str()).cloned()
+    }
+
+    pub(super) fn service(&self, id: &Name) -> Result<&Service, BrokerError> {
+        self.world.catalog.service(id.as_str()).ok_or_else(|| no_broker(id))
+    }
+
+    pub(super) fn broker(&self, id: &Name) -> Result<&dyn Broker, BrokerError> {
+        let broker = self.world.catalog.broker(id.as_str()).ok_or_else(|| no_broker(id))?;
+        Ok(broker.as_ref())
+    }
+
+    async fn rename(&self, from: &Name, spec: &InstanceSpec) -> Result<(), TaskError> {
+        let Some(mut entry) = self.entry(from) else { return Ok(()) };
+        entry.reference = spec.reference.clone();
+        let event = Event::Moved { from: from.clone(), instance: Box::new(entry) };
+        Ok(self.recorder.record(event).await?)
+    }
+
+    /// Fills in what the spec reads, and digests it with ids in place of secrets.
+    fn resolve<'s>(&self, spec: &'s InstanceSpec) -> Result<Resolution<'s>, TaskError> {
+        let journal = self.recorder.journal();
+        let used = RefCell::new(Vec::new());
+        let failure = RefCell::new(None);
+        let real = |reference: &str, key: &str| {
+            let instance = journal.instances.get(reference)?;
+            let Some(sealed) = instance.sensitive.get(key) else {
+                return instance.outputs.get(key).cloned();
+            };
+            match self.secrets.open(sealed, self.world.vault.as_ref()) {
+                Ok(value) => {
+                    used.borrow_mut().push(crate::value::as_text(&value));
+                    Some(value)
+                }
+                Err(error) => {
+                    *failure.borrow_mut() = Some(error);
+                    None
+                }
+            }
+        };
+        let service = self.world.catalog.service(spec.service.as_str());
+        let lookup = Lookup { output: &real, env: self.env };
+        let params = fill(&Value::Object(with_defaults(&spec.params, service)), &lookup);
+        let name = fill(&Value::from(spec.name.as_str()), &lookup);
+        if let Some(error) = failure.take() {
+            return Err(error.into());
+        }
+        let (Some(Value::Object(params)), Some(name)) = (params, name) else {
+            return Err(missing_output(spec, &journal).into());
+        };
+        let params = Resolved(params);
+        let contents = self.broker(&spec.service)?.contents(spec.service.as_str(), &params)?;
+        let masked = |reference: &str, key: &str| {
+            crate::plan::known_output(journal.instances.get(reference)?, key)
+        };
+        let lookup = Lookup { output: &masked, env: self.env };
+        let inputs = inputs_of(spec, service, &lookup, contents.as_deref());
+        let mut secrets = used.into_inner();
+        secrets.extend(self.env_secrets(spec));
+        self.secrets.note(&secrets);
+        let mut address = observe::spec_address(spec, &journal);
+        address.name = Name::from(crate::value::as_text(&name));
+        Ok(Resolution { spec, address, params, inputs, secrets })
+    }
+
+    /// Values from the environment count as secrets: nobody can tell which of them are.
+    fn env_secrets(&self, spec: &InstanceSpec) -> Vec<String> {
+        let text = Value::Object(spec.params.clone()).to_string();
+        let used = self.env.iter().filter(|(name, _)| text.contains(&format!("${{env.{name}}}")));
+        used.map(|(_, value)| value.clone()).collect()
+    }
+
+    /// The entry of a declared instance as it will stand; what is not declared stays.
+    pub(super) fn entry_of(&self, resolution: &Resolution<'_>) -> Instance {
+        let spec = resolution.spec;
+        let old = self.entry(&spec.reference);
+        let service = self.world.catalog.service(spec.service.as_str());
+        let params = Value::Object(spec.params.clone());
+        let fingerprint =
+            crate::digest::fingerprint(spec.name.as_str(), &params, spec.plan.as_ref());
+        Instance {
+            reference: spec.reference.clone(),
+            service: spec.service.clone(),
+            plan: spec.plan.clone(),
+            name: resolution.address.name.clone(),
+            instance_id: String::new(),
+            kind: service.map_or_else(|| Name::from(""), |service| service.kind.clone()),
+            origin: Origin::Created,
+            status: Status::Provisioning,
+            outputs: BTreeMap::new(),
+            sensitive: BTreeMap::new(),
+            params: Some(spec.params.clone()),
+            fingerprint: fingerprint.unwrap_or_default(),
+            inputs: resolution.inputs.as_ref().map(|inputs| inputs.digest.clone()),
+            identity: resolution.inputs.as_ref().and_then(|inputs| inputs.identity.clone()),
+            depends_on: spec.needs.clone(),
+            bind: Some(spec.bind.clone()),
+            protected: spec.protected.unwrap_or_else(|| service.is_some_and(Service::is_stateful)),
+            retain: spec.on_remove == OnRemove::Retain,
+            external: spec.external,
+            last_error: None,
+            provisioned_at: None,
+            updated_at: Some(self.world.clock.now()),
+            operation: None,
+            deposed: old.map(|old| old.deposed).unwrap_or_default(),
+        }
+    }
+
+    /// The entry of an existing instance brought to what is declared, its object untouched.
+    pub(super) fn entry_kept(&self, resolution: &Resolution<'_>, old: &Instance) -> Instance {
+        Instance {
+            instance_id: old.instance_id.clone(),
+            origin: old.origin,
+            status: Status::Provisioned,
+            outputs: old.outputs.clone(),
+            sensitive: old.sensitive.clone(),
+            provisioned_at: old.provisioned_at,
+            deposed: old.deposed.clone(),
+            ..self.entry_of(resolution)
+        }
+    }
+
+    async fn note(&self, spec: &InstanceSpec) -> Result<Outcome, TaskError> {
+        let Some(old) = self.entry(&spec.reference) else { return Ok(Outcome::Unchanged) };
+        let resolution = self.resolve(spec)?;
+        let mut entry = self.entry_kept(&resolution, &old);
+        if old.operation.is_some() || old.status != Status::Provisioned {
+            entry.status = old.status;
+            entry.operation = old.operation;
+        }
+        self.recorder.record(Event::Noted(Box::new(entry))).await?;
+        Ok(Outcome::Done)
+    }
+
+    async fn provision(
+        &self,
+        resolution: &Resolution<'_>,
+        work: Work,
+    ) -> Result<Outcome, TaskError> {
+        let old = self.entry(&resolution.spec.reference);
+        let mut entry = self.entry_of(resolution);
+        if let (Work::Replace(_), Some(old)) = (work, &old)
+            && old.exists()
+        {
+            entry.deposed.push(Deposed::from(old));
+        }
+        let pending = match work {
+            Work::Replace(_) => None,
+            _ => old.and_then(|old| old.operation.map(|operation| (operation, old.instance_id))),
+        };
+        if let Some((operation, instance_id)) = pending {
+            entry.instance_id = instance_id;
+            entry.operation = Some(operation);
+            return settle::resume(self, resolution, entry).await;
+        }
+        let service = self.service(&resolution.spec.service)?;
+        if !service.journal_only && self.stands_in_the_way(resolution).await? {
+            return Err(conflict(resolution).into());
+        }
+        entry.operation = Some(self.operation(Verb::Provision));
+        if !service.journal_only {
+            self.recorder.record(Event::Begin(Box::new(entry.clone()))).await?;
+        }
+        settle::provision(self, resolution, entry).await
+    }
+
+    /// Whether there is already an object where a fresh one is to be made.
+    async fn stands_in_the_way(&self, resolution: &Resolution<'_>) -> Result<bool, TaskError> {
+        match self.find(resolution, None).await {
+            Ok(live) => Ok(live.is_some()),
+            Err(error) if error.kind == ErrorKind::Unsupported => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    pub(super) async fn find(
+        &self,
+        resolution: &Resolution<'_>,
+        idempotency_key: Option<String>,
+    ) -> Result<Option<Live>, BrokerError> {
+        let request = FindRequest {
+            address: resolution.address.clone(),
+            params: resolution.params.clone(),
+            instance_id: None,
+            idempotency_key,
+        };
+        self.broker(&resolution.spec.service)?.find(&request).await
+    }
+
+    pub(super) fn operation(&self, verb: Verb) -> Operation {
+        let (key, since) = (self.world.ids.fresh(), self.world.clock.now());
+        Operation { verb, key, accepted: None, since }
+    }
+
+    pub(super) fn provision_request(
+        &self,
+        resolution: &Resolution<'_>,
+        entry: &Instance,
+    ) -> ProvisionRequest {
+        ProvisionRequest {
+            address: resolution.address.clone(),
+            plan: resolution.spec.plan.clone(),
+            params: resolution.params.clone(),
+            idempotency_key: key_of(entry),
+        }
+    }
+
+    async fn update(&self, resolution: &Resolution<'_>, work: Work) -> Result<Outcome, TaskError> {
+        let Some(old) = self.entry(&resolution.spec.reference) else {
+            return Err(internal("an instance is to be updated that is not recorded").into());
+        };
+        let mut entry = self.entry_kept(resolution, &old);
+        if work == Work::UpdateIfChanged && old.inputs.is_some() && old.inputs == entry.inputs {
+            let same = Instance { updated_at: old.updated_at, ..entry.clone() } == old;
+            if !same {
+                self.recorder.record(Event::Noted(Box::new(entry))).await?;
+            }
+            return Ok(Outcome::Unchanged);
+        }
+        if work == Work::UpdateIfChanged && old.identity.is_some() && old.identity != entry.identity
+        {
+            return Err(needs_replacement(resolution).into());
+        }
+        let previous = {
+            let journal = self.recorder.journal();
+            observe::previous(&journal, &old, self.world, self.env)?
+        };
+        entry.operation = Some(self.operation(Verb::Update));
+        let service = self.service(&resolution.spec.service)?;
+        if !service.journal_only {
+            let begun = Instance { operation: entry.operation.clone(), ..old.clone() };
+            self.recorder.record(Event::Begin(Box::new(begun))).await?;
+        }
+        let request = UpdateRequest {
+            address: resolution.address.clone(),
+            instance_id: old.instance_id.clone(),
+            plan: resolution.spec.plan.clone(),
+            params: resolution.params.clone(),
+            previous,
+            idempotency_key: key_of(&entry),
+        };
+        settle::update(self, resolution, entry, (&old, &request)).await
+    }
+
+    async fn adopt(&self, resolution: &Resolution<'_>) -> Result<Outcome, TaskError> {
+        let Some(live) = self.find(resolution, None).await? else {
+            return self.provision(resolution, Work::Provision).await;
+        };
+        self.record_found(resolution, live, "").await?;
+        self.update(resolution, Work::Update).await
+    }
+
+    /// Records what an external instance yields now.
+    async fn read(&self, resolution: &Resolution<'_>) -> Result<Outcome, TaskError> {
+        let live = match self.entry(&resolution.spec.reference) {
+            Some(entry) if entry.exists() => {
+                let previous = {
+                    let journal = self.recorder.journal();
+                    observe::previous(&journal, &entry, self.world, self.env)?
+                };
+                let request = FetchRequest {
+                    address: resolution.address.clone(),
+                    instance_id: entry.instance_id,
+                    previous,
+                };
+                self.broker(&resolution.spec.service)?.fetch(&request).await?
+            }
+            _ => self.find(resolution, None).await?,
+        };
+        let Some(live) = live else {
+            let message =
+                format!("the external instance `{}` is not there", resolution.address.name);
+            let help = "It belongs to somebody else: have it made, or remove `external`.";
+            return Err(BrokerError::new(ErrorKind::NotFound, message).help(help).into());
+        };
+        let fingerprint = self.entry_of(resolution).fingerprint;
+        self.record_found(resolution, live, &fingerprint).await?;
+        Ok(Outcome::Done)
+    }
+
+    async fn record_found(
+        &self,
+        resolution: &Resolution<'_>,
+        live: Live,
+        fingerprint: &str,
+    ) -> Result<(), TaskError> {
+        let entry = self.entry_of(resolution);
+        let provisioned = Provisioned { instance_id: live.instance_id, outputs: live.outputs };
+        let mut entry = self.finished(resolution, entry, provisioned)?;
+        entry.origin = Origin::Adopted;
+        entry.fingerprint = fingerprint.to_owned();
+        entry.inputs = None;
+        Ok(self.recorder.record(Event::Noted(Box::new(entry))).await?)
+    }
+
+    /// The entry of an instance that the broker reports as there.
+    pub(super) fn finished(
+        &self,
+        resolution: &Resolution<'_>,
+        mut entry: Instance,
+        provisioned: Provisioned,
+    ) -> Result<Instance, TaskError> {
+        let known = std::mem::take(&mut entry.sensitive);
+        entry.outputs.clear();
+        let mut kept = known.clone();
+        for (key, output) in provisioned.outputs.0 {
+            let is_secret = output.sensitive
+                || known.contains_key(&key)
+                || Secrets::holds(&output.value, &resolution.secrets);
+            if is_secret {
+                let vault = self.world.vault.as_ref();
+                let ids = self.world.ids.as_ref();
+                let sealed = self.secrets.seal(&output.value, known.get(&key), vault, ids)?;
+                kept.insert(key, sealed);
+            } else {
+                entry.outputs.insert(key, output.value);
+            }
+        }
+        entry.sensitive = kept;
+        entry.instance_id = provisioned.instance_id;
+        entry.status = Status::Provisioned;
+        entry.operation = None;
+        entry.last_error = None;
+        entry.provisioned_at = entry.provisioned_at.or(Some(self.world.clock.now()));
+        entry.updated_at = Some(self.world.clock.now());
+        Ok(entry)
+    }
+
+    async fn remove(&self, step: &Step) -> Result<(), TaskError> {
+        let reference = match (&step.moved_from, self.entry(&step.reference)) {
+            (Some(from), None) => from,
+            _ => &step.reference,
+        };
+        let Some(entry) = self.entry(reference) else { return Ok(()) };
+        match step.work {
+            Work::Forget => self.forget(&entry.reference).await,
+            Work::Clear | Work::Replace(crate::broker::ReplaceOrder::CreateFirst) => {
+                self.clear(entry).await
+            }
+            Work::Replace(_) => {
+                self.destroy(&entry).await?;
+                let mut gone = entry;
+                gone.instance_id.clear();
+                gone.outputs.clear();
+                gone.sensitive.clear();
+                gone.operation = None;
+                gone.status = Status::Provisioning;
+                gone.last_error = None;
+                Ok(self.recorder.record(Event::Done(Box::new(gone))).await?)
+            }
+            _ => {
+                if entry.exists() || entry.operation.is_some() {
+                    self.destroy(&entry).await?;
+                }
+                self.clear(entry.clone()).await?;
+                self.forget(&entry.reference).await
+            }
+        }
+    }
+
+    async fn forget(&self, reference: &Name) -> Result<(), TaskError> {
+        let event = Event::Removed { reference: reference.clone() };
+        Ok(self.recorder.record(event).await?)
+    }
+
+    async fn destroy(&self, entry: &Instance) -> Result<(), TaskError> {
+        if entry.external {
+            return Ok(());
+        }
+        let mut begun = entry.clone();
+        let pending = entry.operation.clone().filter(|op| op.verb == Verb::Deprovision);
+        begun.operation = Some(pending.unwrap_or_else(|| self.operation(Verb::Deprovision)));
+        begun.status = Status::Deprovisioning;
+        let is_local = self.service(&entry.service)?.journal_only;
+        if !is_local {
+            self.recorder.record(Event::Begin(Box::new(begun.clone()))).await?;
+        }
+        let request = self.deprovision_request(&begun)?;
+        settle::deprovision(self, begun, &request).await
+    }
+
+    fn deprovision_request(&self, entry: &Instance) -> Result<DeprovisionRequest, TaskError> {
+        let journal = self.recorder.journal();
+        Ok(DeprovisionRequest {
+            address: observe::address(&journal, entry),
+            instance_id: entry.instance_id.clone(),
+            previous: observe::previous(&journal, entry, self.world, self.env)?,
+            force: self.force,
+            idempotency_key: key_of(entry),
+        })
+    }
+
+    /// Destroys the former instances that a replacement left, one after the other.
+    async fn clear(&self, mut entry: Instance) -> Result<(), TaskError> {
+        for deposed in std::mem::take(&mut entry.deposed).into_iter().rev() {
+            let Some(current) = self.entry(&entry.reference) else { return Ok(()) };
+            let former = as_instance(&current, &deposed);
+            let request = self.deprovision_request(&former)?;
+            settle::deprovision_call(self, &former, &request).await?;
+            let Some(mut current) = self.entry(&entry.reference) else { return Ok(()) };
+            current.deposed.retain(|known| known.instance_id != deposed.instance_id);
+            self.recorder.record(Event::Noted(Box::new(current))).await?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn tell(&self, event: &RunEvent) {
+        self.observer.on(event);
+    }
+}
+
+/// A former instance in the shape of a current one, for asking a broker about it.
+fn as_instance(current: &Instance, deposed: &Deposed) -> Instance {
+    Instance {
+        service: deposed.service.clone(),
+        name: deposed.name.clone(),
+        plan: deposed.plan.clone(),
+        instance_id: deposed.instance_id.clone(),
+        outputs: deposed.outputs.clone(),
+        sensitive: deposed.sensitive.clone(),
+        params: deposed.params.clone(),
+        deposed: Vec::new(),
+        ..current.clone()
+    }
+}
+
+pub(super) fn key_of(entry: &Instance) -> String {
+    entry.operation.as_ref().map(|operation| operation.key.clone()).unwrap_or_default()
+}
+
+fn internal(message: &str) -> BrokerError {
+    BrokerError::new(ErrorKind::Failed, message).help("This is a bug in prov; please report it.")
+}
+
+fn no_broker(service: &Name) -> BrokerError {
+    let message = format!("no broker provides the service `{service}`");
+    BrokerError::new(ErrorKind::Unsupported, message)
+        .help("The instance was made by a service this program does not know; nothing was done.")
+}
+
+fn missing_output(spec: &InstanceSpec, journal: &crate::state::Journal) -> BrokerError {
+    let known = |reference: &Name| {
+        let keys: Vec<&str> = match journal.instances.get(reference.as_str()) {
+            Some(entry) => {
+                entry.outputs.keys().chain(entry.sensitive.keys()).map(Name::as_str).collect()
+            }
+            None => Vec::new(),
+        };
+        format!(
+            "`{reference}` has {}",
+            if keys.is_empty() { "none".into() } else { keys.join(", ") }
+        )
+    };
+    let known: Vec<String> = spec.reads.iter().map(known).collect();
+    BrokerError::new(
+        ErrorKind::Invalid,
+        format!("`{}` reads an output that is not there", spec.reference),
+    )
+    .help(format!("Outputs: {}.", known.join("; ")))
+}
+
+fn conflict(resolution: &Resolution<'_>) -> BrokerError {
+    let address = &resolution.address;
+    let reference = &address.reference;
+    BrokerError::new(
+        ErrorKind::Conflict,
+        format!("{} `{}` exists already and was not made by this project", address.service, address.name),
+    )
+    .help(format!(
+        "Take it over with `adopt = true` or `prov import {reference} ID`, or choose another name or path."
+    ))
+}
+
+fn needs_replacement(resolution: &Resolution<'_>) -> BrokerError {
+    BrokerError::new(
+        ErrorKind::Refused,
+        format!(
+            "a value that `{}` reads changed, and it cannot change in place",
+            resolution.spec.reference
+        ),
+    )
+    .help("Nothing was done to it. Run `prov plan`: it shows the replacement that is needed now.")
+}
