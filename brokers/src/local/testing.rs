@@ -158,6 +158,10 @@ impl Desk {
         self.broker.find(&request).await
     }
 
+    pub(super) fn contents(&self, params: Value) -> Result<Option<String>, BrokerError> {
+        self.broker.contents(self.service().id.as_str(), &resolved(params))
+    }
+
     pub(super) async fn poll(
         &self,
         operation: &str,

@@ -87,8 +87,8 @@ impl<'a> Machine<'a> {
     }
 
     /// Whether nothing runs and nothing more will.
-    #[must_use]
-    pub fn is_over(&self) -> bool {
+    #[cfg(test)]
+    fn is_over(&self) -> bool {
         self.running == 0 && (self.stopped || self.ready.is_empty())
     }
 

@@ -46,6 +46,23 @@ pub(super) fn read(
     }
 }
 
+/// A digest of the folder that `migrations` names, `None` when it names none: a list is an input of
+/// its own already.
+pub(super) fn digest_of_folder(
+    settings: &Settings,
+    params: &Resolved,
+) -> Result<Option<String>, BrokerError> {
+    let Some(Value::String(folder)) = params.get("migrations") else { return Ok(None) };
+    let mut text = String::new();
+    for Migration { name, sha256, .. } in read_folder(settings, folder)? {
+        // No file name holds a NUL, so two folders never give the same text.
+        text.push_str(&sha256);
+        text.push_str(&name);
+        text.push('\0');
+    }
+    Ok(Some(digest::of_bytes(text.as_bytes())))
+}
+
 fn read_list(list: &[Value]) -> Result<Vec<Migration>, BrokerError> {
     let mut migrations: Vec<Migration> = Vec::with_capacity(list.len());
     for (index, entry) in list.iter().enumerate() {

@@ -119,6 +119,11 @@ impl Broker for SqliteBroker {
         self.live(request.address.name.as_str(), &request.instance_id).await
     }
 
+    // A new or edited file changes no param, and has to show in a plan all the same.
+    fn contents(&self, _: &str, params: &Resolved) -> Result<Option<String>, BrokerError> {
+        migration::digest_of_folder(&self.settings, params)
+    }
+
     async fn find(&self, request: &FindRequest) -> Result<Option<Live>, BrokerError> {
         let path = path::to_find(request)?;
         self.live(request.address.name.as_str(), path).await

@@ -73,6 +73,50 @@ async fn a_folder_is_applied_in_the_order_of_its_names_and_once() {
     assert_eq!(live_output(live, "version"), "0003_row.sql");
 }
 
+#[test]
+fn a_new_edited_renamed_or_removed_file_is_a_changed_input() {
+    let desk = desk();
+    let digest = || desk.contents(from_folder()).unwrap().unwrap();
+    desk.project.write("sql/0001.sql", "CREATE TABLE t (a);");
+    let first = digest();
+    assert!(first.starts_with("sha256:"));
+    assert_eq!(digest(), first);
+    desk.project.write("sql/README.md", "not SQL");
+    assert_eq!(digest(), first);
+
+    desk.project.write("sql/0002.sql", "SELECT 1;");
+    let second = digest();
+    desk.project.write("sql/0002.sql", "SELECT 2;");
+    let edited = digest();
+    desk.project.remove("sql/0002.sql");
+    desk.project.write("sql/0003.sql", "SELECT 2;");
+    let renamed = digest();
+    desk.project.remove("sql/0003.sql");
+    assert_eq!(digest(), first);
+    let mut seen = vec![first, second, edited, renamed];
+    seen.sort_unstable();
+    seen.dedup();
+    assert_eq!(seen.len(), 4);
+}
+
+#[test]
+fn without_a_folder_there_is_nothing_beside_the_params() {
+    let desk = desk();
+    assert_eq!(desk.contents(plain()).unwrap(), None);
+    assert_eq!(desk.contents(listed(&[("1", "SELECT 1")])).unwrap(), None);
+}
+
+#[test]
+fn a_folder_that_is_missing_or_outside_is_named() {
+    let desk = desk();
+    let params = |folder: &str| json!({ "path": "data/app.db", "migrations": folder });
+    for folder in ["sql", "../sql", "a/../../sql"] {
+        let error = desk.contents(params(folder)).unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Invalid);
+        assert!(error.message.contains(&format!("`{folder}`")), "{error}");
+    }
+}
+
 #[tokio::test]
 async fn a_list_is_applied_in_its_order() {
     let desk = desk();
