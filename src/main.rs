@@ -1,1 +1,83 @@
-fn main() {}
+//! The command line of prov: it speaks, the engine decides.
+
+mod change;
+mod cli;
+mod commands;
+mod context;
+mod exit;
+mod failure;
+mod report;
+mod saved;
+mod sink;
+mod terminal;
+mod vault;
+mod view;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use clap::error::ErrorKind;
+
+use crate::cli::Cli;
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::terminal::ColorWhen;
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
+    let color = if cli.global.no_color { ColorWhen::Never } else { cli.global.color };
+    terminal::set_color(color);
+    start_tracing(cli.global.verbose);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let Ok(runtime) = runtime else {
+        terminal::talk("error: the asynchronous runtime could not be started");
+        return Exit::Error.into();
+    };
+    runtime.block_on(run(cli))
+}
+
+async fn run(cli: Cli) -> ExitCode {
+    let is_json = cli.global.json;
+    let mut context = match Context::new(cli.global) {
+        Ok(context) => context,
+        Err(failure) => {
+            report::failure(&failure, &provision::diagnostic::Sources::default(), is_json);
+            return failure.exit().into();
+        }
+    };
+    match commands::dispatch(&mut context, cli.command).await {
+        Ok(exit) => exit,
+        Err(failure) => {
+            report::failure(&failure, &context.sources, is_json);
+            failure.exit().into()
+        }
+    }
+}
+
+/// clap's own code for wrong usage is 2, which here means that there are changes.
+fn usage(error: &clap::Error) -> ExitCode {
+    let _ = error.print();
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Exit::Done.into(),
+        _ => Exit::Usage.into(),
+    }
+}
+
+fn start_tracing(verbose: u8) {
+    let default = match verbose {
+        0 => "warn",
+        1 => "info",
+        2 => "debug",
+        _ => "trace",
+    };
+    let filter = std::env::var("PROV_LOG").unwrap_or_else(|_| default.to_owned());
+    tracing_subscriber::fmt()
+        .with_env_filter(tracing_subscriber::EnvFilter::new(filter))
+        .with_writer(std::io::stderr)
+        .with_ansi(false)
+        .without_time()
+        .init();
+}

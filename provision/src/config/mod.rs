@@ -22,6 +22,7 @@ use crate::name::{Name, Names};
 
 pub use document::Document;
 pub use node::{Entry, Kind, Node};
+pub use params::escapes;
 pub use parse::{Format, parse, parse_placeless};
 pub use read::At;
 pub use schema::json_schema;

@@ -1,0 +1,320 @@
+//! From a wish to a finished run: lock, plan, ask, execute, write the sink, report.
+
+use std::collections::BTreeSet;
+
+use provision::config::Desired;
+use provision::diagnostic::{Diagnostic, Diagnostics};
+use provision::name::Name;
+use provision::observe;
+use provision::plan::{self, Action, Input, Options, Plan};
+use provision::run::{self, Ended, Observer, Settings};
+use provision::state::{Applied, Journal};
+use provision::store::Store as _;
+use provision::value::as_text;
+use serde_json::{Value, json};
+use tokio::sync::Notify;
+
+use crate::cli::Writing;
+use crate::context::{Context, Project};
+use crate::exit::Exit;
+use crate::failure::{Failure, sentence};
+use crate::sink::Variable;
+use crate::terminal::{ask, can_ask, out, talk};
+use crate::{report, view};
+
+/// What a changing command was told.
+pub struct Order<'a> {
+    /// The command, for the lock and the log.
+    pub command: &'a str,
+    /// What its end is called, e.g. `Apply`.
+    pub title: &'a str,
+    /// The lock and the parallelism.
+    pub writing: &'a Writing,
+    /// Whether every question is answered with yes.
+    pub yes: bool,
+    /// Whether protected instances may be destroyed.
+    pub force: bool,
+    /// The ledger to record at the end of a migration.
+    pub ledger: Option<Vec<Applied>>,
+}
+
+/// The plan of `desired` against `journal`, looking at the world where the plan needs it.
+///
+/// # Errors
+/// What could not be found out.
+pub async fn make_plan(
+    project: &Project,
+    desired: &Desired,
+    journal: &Journal,
+    prune: bool,
+    force: bool,
+) -> Result<Plan, Failure> {
+    let findings = observe::gather(desired, journal, &project.world).await;
+    let mut problems = Diagnostics::default();
+    for (reference, error) in &findings.errors {
+        let summary = format!("`{reference}`: {}", sentence(&error.to_string()));
+        let problem = Diagnostic::error("observe", summary).about(reference);
+        problems.push(problem.maybe_help(error.help.clone()));
+    }
+    if problems.has_errors() {
+        return Err(Failure::of(Exit::Error, problems));
+    }
+    let options = Options { prune, force, found: findings.found, contents: findings.contents };
+    let input = Input { desired, journal, catalog: &project.world.catalog, options: &options };
+    let plan = plan::plan(input);
+    if plan.problems.has_errors() {
+        return Err(Failure::of(Exit::Error, plan.problems));
+    }
+    Ok(plan)
+}
+
+/// Shows the plan, asks where something is destroyed, and runs it. The caller holds the lock.
+///
+/// # Errors
+/// Protection, a missing decision, or a run that did not end well.
+pub async fn execute(
+    context: &Context,
+    project: &Project,
+    (plan, desired): (&Plan, Option<&Desired>),
+    journal: Journal,
+    order: Order<'_>,
+) -> Result<Journal, Failure> {
+    let is_json = context.global.json;
+    if !is_json {
+        talk(view::plan::human(plan, false));
+    }
+    refuse_protected(plan)?;
+    decide(plan, &order)?;
+    if plan.tasks.list.is_empty() && order.ledger.is_none() {
+        let journal = sync_sink(project, journal, desired).await?;
+        if is_json {
+            view::run::summary_json(plan, &nothing(&journal));
+        } else if plan.is_clean() {
+            out("Nothing to do.");
+        }
+        return Ok(journal);
+    }
+    let ended = start(context, project, (plan, desired), journal, &order).await?;
+    if is_json {
+        view::run::summary_json(plan, &ended);
+    } else {
+        view::run::summary(plan, &ended, order.title);
+    }
+    let is_written = ended.broken.is_none() && !ended.interrupted;
+    let journal = if is_written {
+        sync_sink(project, ended.journal.clone(), desired).await?
+    } else {
+        ended.journal.clone()
+    };
+    verdict(&ended)?;
+    Ok(journal)
+}
+
+fn nothing(journal: &Journal) -> Ended {
+    let outcomes = std::collections::BTreeMap::new();
+    Ended { outcomes, interrupted: false, journal: journal.clone(), broken: None }
+}
+
+async fn start(
+    context: &Context,
+    project: &Project,
+    (plan, desired): (&Plan, Option<&Desired>),
+    journal: Journal,
+    order: &Order<'_>,
+) -> Result<Ended, Failure> {
+    let stop = std::sync::Arc::new(Notify::new());
+    let watcher = tokio::spawn(watch_interrupts(stop.clone()));
+    let human = view::run::Human::new(plan, context.global.verbose > 0);
+    let json = view::run::Json { plan };
+    let observer: &dyn Observer = if context.global.json { &json } else { &human };
+    let settings = Settings {
+        run: project.world.ids.fresh(),
+        command: order.command.to_owned(),
+        parallelism: order.writing.parallelism,
+        force: order.force,
+        stop: &stop,
+        observer,
+        ledger: order.ledger.clone(),
+    };
+    let ended = run::run(plan, desired, journal, &project.world, &settings).await;
+    watcher.abort();
+    Ok(ended?)
+}
+
+/// The first interrupt stops the run in good order, the second ends the process at once: every
+/// step that was begun is already on disk.
+async fn watch_interrupts(stop: std::sync::Arc<Notify>) {
+    interrupt().await;
+    stop.notify_one();
+    interrupt().await;
+    std::process::exit(i32::from(Exit::Interrupted.code()));
+}
+
+#[cfg(unix)]
+async fn interrupt() {
+    use tokio::signal::unix::{SignalKind, signal};
+    match signal(SignalKind::terminate()) {
+        Ok(mut terminate) => tokio::select! {
+            _ = tokio::signal::ctrl_c() => {}
+            _ = terminate.recv() => {}
+        },
+        Err(_) => drop(tokio::signal::ctrl_c().await),
+    }
+}
+
+#[cfg(not(unix))]
+async fn interrupt() {
+    drop(tokio::signal::ctrl_c().await);
+}
+
+fn verdict(ended: &Ended) -> Result<(), Failure> {
+    if let Some(broken) = &ended.broken {
+        return Err(Failure::with_help(
+            Exit::Error,
+            "io",
+            sentence(broken),
+            "Make room or mend the permissions, then run the same command again.",
+        ));
+    }
+    if ended.interrupted {
+        return Err(Failure::of(Exit::Interrupted, Diagnostics::default()));
+    }
+    if !ended.is_complete() {
+        return Err(Failure::of(Exit::Partial, Diagnostics::default()));
+    }
+    Ok(())
+}
+
+fn decision(reference: &Name, action: Action, needs: &str) -> Value {
+    json!({ "ref": reference, "action": action.as_str(), "needs": needs })
+}
+
+/// Refuses a plan that destroys what is protected.
+///
+/// # Errors
+/// The protected instances, exit 5.
+pub fn refuse_protected(plan: &Plan) -> Result<(), Failure> {
+    if plan.refusals.is_empty() {
+        return Ok(());
+    }
+    let mut problems = Diagnostics::default();
+    for refusal in &plan.refusals {
+        let reference = &refusal.reference;
+        let summary = format!("`{reference}` is protected and this plan would destroy it.");
+        let help = format!(
+            "To destroy it, give `--force`. To end its protection, write `protected = false` for \
+             `{reference}` and apply that first."
+        );
+        problems.push(Diagnostic::error("protected", summary).about(reference).help(help));
+    }
+    let decisions =
+        plan.refusals.iter().map(|r| decision(&r.reference, r.action, "--force")).collect();
+    Err(Failure::of(Exit::Refused, problems).decisions(decisions))
+}
+
+/// Asks before anything is destroyed; without somebody to ask, says what has to be decided.
+fn decide(plan: &Plan, order: &Order<'_>) -> Result<(), Failure> {
+    let destroying: Vec<_> = plan.destroying().collect();
+    if destroying.is_empty() || order.yes {
+        return Ok(());
+    }
+    if can_ask() {
+        let question = format!("{} of these destroy something. Go on?", destroying.len());
+        if ask(&question) {
+            return Ok(());
+        }
+        return Err(Failure::new(Exit::Refused, "declined", "Nothing was changed."));
+    }
+    let decisions =
+        destroying.iter().map(|step| decision(&step.reference, step.action, "--yes")).collect();
+    let summary = "This plan destroys something, and nobody is there to ask.";
+    let help = "Read the plan, then give `--yes`.";
+    Err(Failure::with_help(Exit::Refused, "decision-needed", summary, help).decisions(decisions))
+}
+
+/// Every bound variable and its value, from the journal.
+///
+/// # Errors
+/// When a secret does not open.
+pub fn bound_variables(
+    project: &Project,
+    journal: &Journal,
+    desired: Option<&Desired>,
+) -> Result<Vec<Variable>, Failure> {
+    let mut variables = Vec::new();
+    for entry in journal.instances.iter().filter(|entry| entry.exists()) {
+        let declared = desired
+            .filter(|_| entry.bind.is_none())
+            .and_then(|desired| desired.instances.iter().find(|s| s.reference == entry.reference))
+            .map(|spec| &spec.bind);
+        let Some(bind) = entry.bind.as_ref().or(declared) else { continue };
+        for (key, variable) in bind {
+            let value = match entry.sensitive.get(key) {
+                Some(sealed) => {
+                    Some(project.world.vault.open(&sealed.sealed).map_err(|error| {
+                        Failure::with_help(
+                            Exit::Error,
+                            "sealed",
+                            format!("`{}`: {}", entry.reference, sentence(&error.to_string())),
+                            "Point PROV_AGE_IDENTITY at the identity file of a recipient.",
+                        )
+                    })?)
+                }
+                None => entry.outputs.get(key).cloned(),
+            };
+            if let Some(value) = value {
+                variables.push((variable.clone(), as_text(&value)));
+            }
+        }
+    }
+    Ok(variables)
+}
+
+/// Brings the sink to what is bound. The journal knows which variables are ours before they are
+/// written and until they are taken out, so that a crash in between leaves nothing behind.
+///
+/// # Errors
+/// When the sink or the journal cannot be written.
+pub async fn sync_sink(
+    project: &Project,
+    mut journal: Journal,
+    desired: Option<&Desired>,
+) -> Result<Journal, Failure> {
+    let variables = bound_variables(project, &journal, desired)?;
+    let now: BTreeSet<&str> = variables.iter().map(|(name, _)| name.as_str()).collect();
+    let obsolete: Vec<String> =
+        journal.bound.iter().filter(|name| !now.contains(name.as_str())).cloned().collect();
+    let names: Vec<String> = now.iter().map(|name| (*name).to_owned()).collect();
+    if names.iter().any(|name| !journal.bound.contains(name)) {
+        journal.bound = names.iter().chain(&obsolete).cloned().collect();
+        save(project, &mut journal).await?;
+    }
+    project.sink.sync(&variables, &obsolete)?;
+    if !obsolete.is_empty() {
+        journal.bound = names;
+        save(project, &mut journal).await?;
+    }
+    Ok(journal)
+}
+
+/// Writes the journal as its next serial. The caller holds the lock.
+///
+/// # Errors
+/// When it cannot be written.
+pub async fn save(project: &Project, journal: &mut Journal) -> Result<(), Failure> {
+    if journal.lineage.is_empty() {
+        journal.lineage = project.world.ids.fresh();
+    }
+    journal.serial += 1;
+    Ok(project.store.save(journal).await?)
+}
+
+/// Prints a plan as the command line wants it.
+pub fn show_plan(context: &Context, plan: &Plan, show_all: bool) {
+    if context.global.json {
+        view::document(&view::plan::json(plan, &context.sources));
+    } else {
+        out(view::plan::human(plan, show_all).trim_end());
+        report::show(&plan.problems, &context.sources);
+    }
+}

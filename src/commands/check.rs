@@ -1,0 +1,31 @@
+//! `prov check`: the gate for CI.
+
+use crate::change::{make_plan, show_plan};
+use crate::cli::Pruning;
+use crate::context::Context;
+use crate::exit::Exit;
+
+/// What `prov check` takes.
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    /// Also exit with 2 when the journal holds something that is not declared
+    #[arg(long)]
+    orphans: bool,
+    #[command(flatten)]
+    pruning: Pruning,
+}
+
+/// Runs it.
+///
+/// # Errors
+/// Why it could not be done.
+pub async fn run(context: &mut Context, args: Args) -> super::Answer {
+    let mut project = context.project()?;
+    let desired = context.desired(&mut project)?;
+    let journal = project.load().await?.journal;
+    let prune = args.pruning.resolve(desired.prune);
+    let plan = make_plan(&project, &desired, &journal, prune, false).await?;
+    show_plan(context, &plan, false);
+    let is_good = plan.is_clean() && !(args.orphans && !plan.orphans.is_empty());
+    Ok(if is_good { Exit::Done } else { Exit::Changes })
+}

@@ -1,0 +1,49 @@
+//! `prov man`: the manual page.
+
+use std::path::PathBuf;
+
+use clap::CommandFactory as _;
+use provision::store::StoreError;
+
+use crate::cli::Cli;
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::terminal::out_raw;
+
+/// What `prov man` takes.
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    /// Write a page for every command into this folder
+    folder: Option<PathBuf>,
+}
+
+/// Runs it.
+///
+/// # Errors
+/// When the pages cannot be written.
+pub fn run(_context: &mut Context, args: &Args) -> super::Answer {
+    let failed = |source: std::io::Error| -> Failure {
+        let path = args.folder.clone().unwrap_or_else(|| PathBuf::from("standard output"));
+        StoreError::Io { doing: "write", path, source }.into()
+    };
+    match &args.folder {
+        Some(folder) => {
+            std::fs::create_dir_all(folder).map_err(failed)?;
+            clap_mangen::generate_to(Cli::command(), folder).map_err(failed)?;
+        }
+        None => {
+            let mut page = Vec::new();
+            clap_mangen::Man::new(Cli::command()).render(&mut page).map_err(failed)?;
+            page.extend(exit_codes().into_bytes());
+            out_raw(&page);
+        }
+    }
+    Ok(Exit::Done)
+}
+
+fn exit_codes() -> String {
+    let row = |(exit, meaning): (Exit, &str)| format!(".TP\n\\fB{}\\fR\n{meaning}\n", exit.code());
+    let rows: String = Exit::TABLE.into_iter().map(row).collect();
+    format!(".SH \"EXIT STATUS\"\n{rows}")
+}

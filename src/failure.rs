@@ -1,0 +1,134 @@
+//! Why a command could not do what it was asked, with what the user needs to go on.
+
+use provision::diagnostic::{Diagnostic, Diagnostics};
+use provision::run::RecordError;
+use provision::store::{HistoryError, Holder, StoreError};
+use serde_json::Value;
+
+use crate::exit::Exit;
+
+/// A command's failure. Boxed, because it is rare and everything returns it.
+#[derive(Debug)]
+pub struct Failure(Box<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    exit: Exit,
+    problems: Diagnostics,
+    decisions: Vec<Value>,
+}
+
+impl Failure {
+    /// A failure that reads `summary`.
+    pub fn new(exit: Exit, code: &'static str, summary: impl Into<String>) -> Self {
+        let mut problems = Diagnostics::default();
+        problems.push(Diagnostic::error(code, summary));
+        Self::of(exit, problems)
+    }
+
+    /// A failure with what to do about it.
+    pub fn with_help(
+        exit: Exit,
+        code: &'static str,
+        summary: impl Into<String>,
+        help: impl Into<String>,
+    ) -> Self {
+        let mut problems = Diagnostics::default();
+        problems.push(Diagnostic::error(code, summary).help(help));
+        Self::of(exit, problems)
+    }
+
+    /// A failure of all these problems.
+    pub fn of(exit: Exit, problems: Diagnostics) -> Self {
+        Self(Box::new(Inner { exit, problems, decisions: Vec::new() }))
+    }
+
+    /// The same failure, with the decisions that it waits for.
+    pub fn decisions(mut self, decisions: Vec<Value>) -> Self {
+        self.0.decisions = decisions;
+        self
+    }
+
+    /// The exit code.
+    pub fn exit(&self) -> Exit {
+        self.0.exit
+    }
+
+    /// What is wrong.
+    pub fn problems(&self) -> &Diagnostics {
+        &self.0.problems
+    }
+
+    /// What somebody has to decide.
+    pub fn pending(&self) -> &[Value] {
+        &self.0.decisions
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        if let StoreError::Held(holder) = &error {
+            return held(holder.as_ref());
+        }
+        let (exit, code) = match &error {
+            StoreError::State { source: provision::state::StateError::Newer { .. }, .. } => {
+                (Exit::Error, "newer-journal")
+            }
+            error if error.is_damage() => (Exit::Damaged, "damaged"),
+            _ => (Exit::Error, "io"),
+        };
+        let help = match code {
+            "newer-journal" => "Update prov; nothing was changed.",
+            "damaged" => {
+                "Nothing was changed. Restore the file from version control or with \
+                 `prov state restore FILE`."
+            }
+            _ => "Check the permissions and the free space; nothing was lost.",
+        };
+        Self::with_help(exit, code, sentence(&error.to_string()), help)
+    }
+}
+
+impl From<RecordError> for Failure {
+    fn from(error: RecordError) -> Self {
+        match error {
+            RecordError::Store(error) => error.into(),
+            RecordError::Broken => Self::new(Exit::Error, "io", "The log could not be written."),
+        }
+    }
+}
+
+impl From<HistoryError> for Failure {
+    fn from(error: HistoryError) -> Self {
+        let help = error.help();
+        Self::with_help(Exit::Error, "history", sentence(&error.to_string()), help)
+    }
+}
+
+fn held(holder: Option<&Holder>) -> Failure {
+    let (summary, help) = match holder {
+        Some(holder) => (
+            format!(
+                "Another run holds the lock: `{}` by {}@{}, process {}, since {}.",
+                holder.command, holder.user, holder.host, holder.pid, holder.since
+            ),
+            format!(
+                "Wait for it (`--lock-timeout 60`), or end it: `kill {}`. The lock goes with it.",
+                holder.pid
+            ),
+        ),
+        None => (
+            "Another run holds the lock.".to_owned(),
+            "Wait for it (`--lock-timeout 60`).".to_owned(),
+        ),
+    };
+    Failure::with_help(Exit::Locked, "locked", summary, help)
+}
+
+/// A library's lower-case fragment as a full sentence.
+pub fn sentence(fragment: &str) -> String {
+    let mut characters = fragment.chars();
+    let first = characters.next().map(|first| first.to_uppercase().to_string());
+    let text = format!("{}{}", first.unwrap_or_default(), characters.as_str());
+    if text.ends_with(['.', '!', '?']) { text } else { format!("{text}.") }
+}

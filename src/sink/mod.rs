@@ -1,0 +1,81 @@
+//! Where bound outputs land.
+
+mod dotenv;
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use provision::store::{StoreError, write_atomic};
+use serde_json::{Map, Value};
+
+pub use dotenv::{quote, shell_quote};
+
+/// A variable and its value.
+pub type Variable = (String, String);
+
+/// Where bound outputs land.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Sink {
+    /// A dotenv file; lines and comments of others are kept.
+    Dotenv(PathBuf),
+    /// A JSON object; keys of others are kept.
+    Json(PathBuf),
+    /// Standard output, after a run.
+    Stdout,
+    /// Nowhere.
+    None,
+}
+
+impl Sink {
+    /// Brings the sink to `variables`, taking out `obsolete` ones. An unchanged file is not touched.
+    ///
+    /// # Errors
+    /// When the file cannot be read or written.
+    pub fn sync(&self, variables: &[Variable], obsolete: &[String]) -> Result<(), StoreError> {
+        match self {
+            Self::None => Ok(()),
+            Self::Stdout => {
+                for (name, value) in variables {
+                    crate::terminal::out(format!("{name}={}", quote(value)));
+                }
+                Ok(())
+            }
+            Self::Dotenv(path) => {
+                rewrite(path, |text| Ok(dotenv::rewrite(text, variables, obsolete)))
+            }
+            Self::Json(path) => rewrite(path, |text| rewrite_json(text, variables, obsolete)),
+        }
+    }
+}
+
+fn rewrite(path: &Path, change: impl FnOnce(&str) -> io::Result<String>) -> Result<(), StoreError> {
+    let failed = |doing| move |source| StoreError::Io { doing, path: path.to_owned(), source };
+    let old = match fs::read_to_string(path) {
+        Ok(text) => Some(text),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        Err(error) => return Err(failed("read")(error)),
+    };
+    let new = change(old.as_deref().unwrap_or_default()).map_err(failed("change"))?;
+    if new.is_empty() && old.is_none() || old.as_deref() == Some(&new) {
+        return Ok(());
+    }
+    // A link is written through, so that a `.env` that points elsewhere keeps pointing there.
+    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    write_atomic(&target, new.as_bytes())
+}
+
+fn rewrite_json(text: &str, variables: &[Variable], obsolete: &[String]) -> io::Result<String> {
+    let mut object: Map<String, Value> =
+        if text.trim().is_empty() { Map::new() } else { serde_json::from_str(text)? };
+    for name in obsolete {
+        object.shift_remove(name);
+    }
+    for (name, value) in variables {
+        object.insert(name.clone(), Value::from(value.as_str()));
+    }
+    if object.is_empty() && text.is_empty() {
+        return Ok(String::new());
+    }
+    Ok(format!("{}\n", serde_json::to_string_pretty(&object)?))
+}

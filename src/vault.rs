@@ -1,0 +1,139 @@
+//! Secrets at rest: sealed with age for the recipients of the project.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use age::secrecy::ExposeSecret as _;
+use age::x25519::{Identity, Recipient};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use provision::world::{Vault, VaultError};
+use serde_json::Value;
+
+/// Seals for the configured recipients, or for the user alone; opens with the user's identity.
+pub struct AgeVault {
+    recipients: Vec<Recipient>,
+    /// The value of `PROV_AGE_IDENTITY`: an identity or the path of a file with one.
+    given: Option<String>,
+    /// Where the user's own identity is, or will be made on first need.
+    file: PathBuf,
+}
+
+impl AgeVault {
+    /// A vault for `recipients` (texts that start with `age1`).
+    ///
+    /// # Errors
+    /// The first recipient that is none.
+    pub fn new(
+        recipients: &[String],
+        given: Option<String>,
+        file: PathBuf,
+    ) -> Result<Self, VaultError> {
+        let parse = |text: &String| {
+            text.parse::<Recipient>()
+                .map_err(|error| VaultError(format!("`{text}` is not an age recipient: {error}")))
+        };
+        let recipients = recipients.iter().map(parse).collect::<Result<_, _>>()?;
+        Ok(Self { recipients, given, file })
+    }
+
+    /// The identities at hand.
+    fn identities(&self) -> Result<Vec<Identity>, VaultError> {
+        match &self.given {
+            Some(text) if text.starts_with("AGE-SECRET-KEY-") => parse_identities(text),
+            Some(path) => read_identities(Path::new(path)),
+            None if self.file.exists() => read_identities(&self.file),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// The user's own recipient, its identity made when there is none.
+    fn own(&self) -> Result<Recipient, VaultError> {
+        if let Some(identity) = self.identities()?.first() {
+            return Ok(identity.to_public());
+        }
+        let identity = Identity::generate();
+        write_identity(&self.file, &identity).map_err(|error| {
+            VaultError(format!("cannot write the identity {}: {error}", self.file.display()))
+        })?;
+        Ok(identity.to_public())
+    }
+}
+
+impl Vault for AgeVault {
+    fn seal(&self, value: &Value) -> Result<String, VaultError> {
+        let own;
+        let recipients = if self.recipients.is_empty() {
+            own = [self.own()?];
+            &own[..]
+        } else {
+            &self.recipients
+        };
+        let failed = |error: &dyn std::fmt::Display| VaultError(format!("cannot seal: {error}"));
+        let recipients = recipients.iter().map(|recipient| recipient as &dyn age::Recipient);
+        let encryptor =
+            age::Encryptor::with_recipients(recipients).map_err(|error| failed(&error))?;
+        let mut sealed = Vec::new();
+        let mut writer = encryptor.wrap_output(&mut sealed).map_err(|error| failed(&error))?;
+        let plain = zeroize::Zeroizing::new(value.to_string());
+        writer.write_all(plain.as_bytes()).map_err(|error| failed(&error))?;
+        writer.finish().map_err(|error| failed(&error))?;
+        Ok(STANDARD.encode(sealed))
+    }
+
+    fn open(&self, sealed: &str) -> Result<Value, VaultError> {
+        let sealed = STANDARD
+            .decode(sealed)
+            .map_err(|error| VaultError(format!("a sealed value is damaged: {error}")))?;
+        for identity in self.identities()? {
+            if let Ok(plain) = age::decrypt(&identity, &sealed) {
+                let plain = zeroize::Zeroizing::new(plain);
+                return serde_json::from_slice(&plain)
+                    .map_err(|error| VaultError(format!("a sealed value is damaged: {error}")));
+            }
+        }
+        Err(VaultError(format!(
+            "no identity at hand opens a sealed value (looked at {})",
+            self.given.as_ref().map_or_else(
+                || self.file.display().to_string(),
+                |_| "PROV_AGE_IDENTITY".to_owned()
+            )
+        )))
+    }
+}
+
+fn parse_identities(text: &str) -> Result<Vec<Identity>, VaultError> {
+    text.lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty() && !line.starts_with('#'))
+        .map(|line| {
+            line.parse().map_err(|error| VaultError(format!("not an age identity: {error}")))
+        })
+        .collect()
+}
+
+fn read_identities(path: &Path) -> Result<Vec<Identity>, VaultError> {
+    let text = fs::read_to_string(path).map_err(|error| {
+        VaultError(format!("cannot read the identity {}: {error}", path.display()))
+    })?;
+    parse_identities(&text)
+}
+
+fn write_identity(path: &Path, identity: &Identity) -> std::io::Result<()> {
+    if let Some(folder) = path.parent() {
+        let mut builder = fs::DirBuilder::new();
+        builder.recursive(true);
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder.create(folder)?;
+    }
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(path)?;
+    writeln!(file, "# public key: {}", identity.to_public())?;
+    writeln!(file, "{}", identity.to_string().expose_secret())?;
+    file.sync_all()
+}

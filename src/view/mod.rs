@@ -1,0 +1,32 @@
+//! What is printed: for people and, under `--json`, as versioned documents.
+
+pub mod instances;
+pub mod plan;
+pub mod run;
+
+use serde_json::Value;
+
+use crate::terminal::out;
+
+/// The version of every JSON document this program prints. Additions do not change it.
+pub const FORMAT_VERSION: &str = "1.0";
+
+/// Prints one JSON document.
+pub fn document(value: &Value) {
+    out(format!("{value:#}"));
+}
+
+/// A table of columns, padded to the widest cell; the last column is not padded.
+pub fn table(rows: &[Vec<String>]) -> Vec<String> {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or_default();
+    let width = |column: usize| {
+        let cells = rows.iter().filter_map(|row| row.get(column));
+        cells.map(|cell| cell.chars().count()).max().unwrap_or_default()
+    };
+    let widths: Vec<usize> = (0..columns).map(width).collect();
+    let line = |row: &Vec<String>| {
+        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}"));
+        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+    };
+    rows.iter().map(line).collect()
+}
