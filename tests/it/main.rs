@@ -1,1 +1,36 @@
-fn main() {}
+//! The command line from outside: one binary, one vocabulary (`prov-test`).
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
+#![cfg(unix)]
+
+use std::path::{Path, PathBuf};
+
+use prov_test::Sandbox;
+
+mod scripts;
+
+/// An empty project to run `prov` in.
+fn sandbox() -> Sandbox {
+    Sandbox::new(env!("CARGO_BIN_EXE_prov"))
+}
+
+/// The workspace's folder.
+fn workspace() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The folder of these tests.
+fn here() -> PathBuf {
+    workspace().join("tests/it")
+}
+
+#[test]
+fn every_file_is_a_module() {
+    let text = std::fs::read_to_string(here().join("main.rs")).unwrap();
+    for entry in std::fs::read_dir(here()).unwrap().flatten() {
+        let name = entry.file_name().into_string().unwrap();
+        let Some(module) = name.strip_suffix(".rs").filter(|module| *module != "main") else {
+            continue;
+        };
+        assert!(text.contains(&format!("\nmod {module};\n")), "{name} is not a module of main.rs");
+    }
+}

@@ -1,0 +1,59 @@
+//! Runs every script of `tests/it/scripts`.
+
+use prov_test::{files, script};
+
+use crate::{here, sandbox, workspace};
+
+macro_rules! scripts {
+    ($($name:ident)*) => {
+        const ALL: &[&str] = &[$(stringify!($name)),*];
+        $(
+            #[test]
+            fn $name() {
+                check(stringify!($name));
+            }
+        )*
+    };
+}
+
+scripts! {
+    damage
+    disk
+    drift
+    failed_step
+    history
+    import
+    inputs
+    interrupt
+    lock
+    outside
+    protected
+    prune
+    quickstart
+    rename
+    rollback
+    saved_plan
+    sqlite
+    stages
+    state
+    suluk
+    terminated
+    usage
+}
+
+fn check(name: &str) {
+    let sandbox = sandbox();
+    if name == "suluk" {
+        files::copy(&workspace().join("tests/fixtures/oracle/suluk-project"), &sandbox.root());
+    }
+    script::check(&here().join("scripts").join(format!("{name}.txt")), &sandbox);
+}
+
+#[test]
+fn every_script_is_run() {
+    for entry in std::fs::read_dir(here().join("scripts")).unwrap().flatten() {
+        let name = entry.file_name().into_string().unwrap();
+        let name = name.strip_suffix(".txt").unwrap_or(&name);
+        assert!(ALL.contains(&name), "{name} is not in the list of scripts");
+    }
+}
