@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use prov_test::Sandbox;
 
+mod bad_input;
 mod scripts;
 
 /// An empty project to run `prov` in.
