@@ -1,6 +1,7 @@
 //! Builds what commands work with: the config, the journal and the real world.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -87,14 +88,20 @@ impl Context {
     /// Reads the config and everything it includes.
     ///
     /// # Errors
-    /// Everything that is wrong with it.
+    /// Everything that is wrong with it: also with its instances, so that one run says it all.
     pub fn project(&mut self) -> Result<Project, Failure> {
         let (text, name, format) = self.config_text()?;
-        let document = match self.read_document(&text, &name, format, false) {
-            Ok(document) => document,
-            Err(problems) => return Err(Failure::of(Exit::Error, problems)),
-        };
-        self.assemble(document)
+        let mut problems = Diagnostics::default();
+        let document = self.read_document((&text, &name, format), false, &mut problems);
+        if !problems.has_errors() {
+            return self.assemble(document.unwrap_or_default());
+        }
+        if let Some(document) = document {
+            let services = catalog(&self.root, self.global.allow_outside);
+            self.settle(&document, &services, &mut problems)?;
+        }
+        problems.sort();
+        Err(Failure::of(Exit::Error, problems))
     }
 
     /// The project without its config: for commands that only need the journal.
@@ -241,35 +248,39 @@ impl Context {
     /// something is wrong it is read again to say where.
     fn read_document(
         &mut self,
-        text: &str,
-        name: &str,
-        format: Format,
+        (text, name, format): (&str, &str, Format),
         is_included: bool,
-    ) -> Result<Document, Diagnostics> {
+        problems: &mut Diagnostics,
+    ) -> Option<Document> {
         let source = self.sources.add(name, text);
         if text.trim().is_empty() {
-            let mut problems = Diagnostics::default();
             problems.push(
                 Diagnostic::error("empty-config", format!("{name} is empty."))
                     .help("Run `prov init` in an empty folder to see what one looks like."),
             );
-            return Err(problems);
+            return None;
         }
-        let mut problems = Diagnostics::default();
         if let Some(root) = parse_placeless(text, format) {
-            let document = Document::read(&root, &mut problems);
-            if problems.is_empty() && document.include.is_empty() {
-                return Ok(document);
+            let mut found = Diagnostics::default();
+            let document = Document::read(root, &mut found);
+            if found.is_empty() && document.include.is_empty() {
+                return Some(document);
             }
-            problems = Diagnostics::default();
         }
-        let root: Node = parse(text, format, source)?;
-        let mut document = Document::read(&root, &mut problems);
+        let root: Node = match parse(text, format, source) {
+            Ok(root) => root,
+            Err(found) => {
+                problems.extend(found);
+                return None;
+            }
+        };
+        let mut document = Document::read(root, problems);
         if is_included && !document.include.is_empty() {
             problems.push(Diagnostic::error("include", "An included file cannot include others."));
+            return Some(document);
         }
-        self.include(&mut document, &mut problems);
-        if problems.has_errors() { Err(problems) } else { Ok(document) }
+        self.include(&mut document, problems);
+        Some(document)
     }
 
     fn include(&mut self, document: &mut Document, problems: &mut Diagnostics) {
@@ -298,19 +309,21 @@ impl Context {
                     continue;
                 }
             };
-            match self.read_document(&text, &include.value, format, true) {
-                Ok(other) => document.merge(other, problems),
-                Err(others) => problems.extend(others),
+            let read = self.read_document((&text, &include.value, format), true, problems);
+            if let Some(other) = read {
+                document.merge(other, problems);
             }
         }
     }
 
-    /// The desired state of a document in this stage.
+    /// The desired state of the project in this stage. Takes the document.
     ///
     /// # Errors
     /// Everything that is wrong with it.
     pub fn desired(&mut self, project: &mut Project) -> Result<Desired, Failure> {
-        match self.desired_of(&project.document, &project.world.catalog) {
+        // The document is not needed any more, and of a large config it is the largest part.
+        let document = std::mem::take(&mut project.document);
+        match self.desired_of(&document, &project.world.catalog) {
             Ok(desired) => Ok(desired),
             Err(failure) => {
                 // Read without places the first time: read again to say where.
@@ -329,10 +342,9 @@ impl Context {
                 let mut problems = Diagnostics::default();
                 let root = parse(&text, format, source)
                     .map_err(|problems| Failure::of(Exit::Error, problems))?;
-                let mut document = Document::read(&root, &mut problems);
+                let mut document = Document::read(root, &mut problems);
                 self.include(&mut document, &mut problems);
-                project.document = document;
-                self.desired_of(&project.document, &project.world.catalog)
+                self.desired_of(&document, &project.world.catalog)
             }
         }
     }
@@ -342,20 +354,30 @@ impl Context {
     /// # Errors
     /// Everything that is wrong with it.
     pub fn desired_of(&self, document: &Document, catalog: &Catalog) -> Result<Desired, Failure> {
+        let mut problems = Diagnostics::default();
+        let desired = self.settle(document, catalog, &mut problems)?;
+        desired.ok_or_else(|| {
+            problems.sort();
+            Failure::of(Exit::Error, problems)
+        })
+    }
+
+    fn settle(
+        &self,
+        document: &Document,
+        catalog: &Catalog,
+        problems: &mut Diagnostics,
+    ) -> Result<Option<Desired>, Failure> {
+        let text = |(name, value): (OsString, OsString)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        };
         let scope = Scope {
             stage: self.stage.to_string(),
             vars: self.given_vars()?,
-            env: std::env::vars_os()
-                .filter_map(|(name, value)| {
-                    Some((name.into_string().ok()?, value.into_string().ok()?))
-                })
-                .collect(),
+            env: std::env::vars_os().filter_map(text).collect(),
         };
         let rules = Rules { allow_outside: self.global.allow_outside };
-        let mut problems = Diagnostics::default();
-        document
-            .desired(scope, catalog, rules, &mut problems)
-            .ok_or_else(|| Failure::of(Exit::Error, problems))
+        Ok(document.desired(scope, catalog, rules, problems))
     }
 
     /// `--var NAME=VALUE` and `PROV_VAR_NAME`; the flag wins.
@@ -389,7 +411,17 @@ impl Project {
     /// # Errors
     /// When it is damaged, newer or unreadable.
     pub async fn load(&self) -> Result<Loaded, Failure> {
-        Ok(self.world.store.load().await?)
+        let mut loaded = self.world.store.load().await?;
+        // Version 0 of the journal does not know kinds.
+        let unknown: Vec<_> =
+            loaded.journal.instances.iter().filter(|i| i.kind == "").cloned().collect();
+        for mut instance in unknown {
+            if let Some(service) = self.world.catalog.service(instance.service.as_str()) {
+                instance.kind = service.kind.clone();
+                loaded.journal.instances.put(instance);
+            }
+        }
+        Ok(loaded)
     }
 
     /// Becomes the one writer, waiting for at most `seconds`.

@@ -173,6 +173,15 @@ impl Diagnostics {
         self.0.is_empty()
     }
 
+    /// Puts them in the order of the text they are about; those without a place come last.
+    pub fn sort(&mut self) {
+        let place = |problem: &Diagnostic| match problem.span {
+            Some(span) => (false, span.source, span.start),
+            None => (true, 0, 0),
+        };
+        self.0.sort_by_key(place);
+    }
+
     /// All of them, in the order they were found.
     pub fn iter(&self) -> impl Iterator<Item = &Diagnostic> {
         self.0.iter()

@@ -1,6 +1,7 @@
 //! Canonical bytes (RFC 8785, JCS) and their SHA-256.
 
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
 use crate::name::Name;
@@ -25,8 +26,7 @@ pub enum DigestError {
 /// When an integer in it is beyond 2^53.
 pub fn canonical(value: &Value) -> Result<Vec<u8>, DigestError> {
     refuse_rounding(value)?;
-    serde_json_canonicalizer::to_vec(value)
-        .map_err(|error| DigestError::Canonical(error.to_string()))
+    to_canonical(value)
 }
 
 /// `sha256:` and the hex SHA-256 of the canonical form of `value`.
@@ -50,19 +50,42 @@ pub fn of_bytes(bytes: &[u8]) -> String {
     text
 }
 
-/// The canonical document a fingerprint is made of.
-#[must_use]
-pub fn identity(name: &str, params: &Value, plan: Option<&Name>) -> Value {
-    let params = if params.is_null() { json!({}) } else { params.clone() };
-    json!({ "name": name, "params": params, "plan": plan.map(Name::as_str) })
+/// The document a fingerprint is made of.
+#[derive(Serialize)]
+struct Identity<'a> {
+    name: &'a str,
+    params: &'a Map<String, Value>,
+    plan: Option<&'a str>,
+}
+
+/// The canonical document of a spec, whose digest is its fingerprint.
+///
+/// # Errors
+/// When an integer in `params` is beyond 2^53.
+pub fn identity(
+    name: &str,
+    params: &Map<String, Value>,
+    plan: Option<&Name>,
+) -> Result<Vec<u8>, DigestError> {
+    params.values().try_for_each(refuse_rounding)?;
+    to_canonical(&Identity { name, params, plan: plan.map(Name::as_str) })
 }
 
 /// The fingerprint of a spec, or with resolved params the digest of its inputs.
 ///
 /// # Errors
 /// When an integer in `params` is beyond 2^53.
-pub fn fingerprint(name: &str, params: &Value, plan: Option<&Name>) -> Result<String, DigestError> {
-    of(&identity(name, params, plan))
+pub fn fingerprint(
+    name: &str,
+    params: &Map<String, Value>,
+    plan: Option<&Name>,
+) -> Result<String, DigestError> {
+    Ok(of_bytes(&identity(name, params, plan)?))
+}
+
+fn to_canonical(value: &impl Serialize) -> Result<Vec<u8>, DigestError> {
+    serde_json_canonicalizer::to_vec(value)
+        .map_err(|error| DigestError::Canonical(error.to_string()))
 }
 
 fn refuse_rounding(value: &Value) -> Result<(), DigestError> {

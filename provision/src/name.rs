@@ -102,7 +102,7 @@ pub fn closest<'a>(text: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
     known
         .into_iter()
         .map(|word| (strsim::damerau_levenshtein(text, word), word))
-        .filter(|(distance, word)| *distance <= word.len().max(text.len()).div_ceil(3))
+        .filter(|(distance, word)| *distance <= word.len().max(text.len()) / 3)
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, word)| word)
 }

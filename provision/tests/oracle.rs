@@ -15,7 +15,7 @@ use provision::name::Name;
 use provision::plan::{self, Action, Input, Options, Plan, Step};
 use provision::state::{Journal, read_journal};
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 /// A recorded question and its answer.
 #[derive(Deserialize)]
@@ -230,9 +230,10 @@ fn fingerprints_are_those_of_suluk() {
         let text = |key: &str| case.spec[key].as_str();
         let name = text("name").unwrap();
         let plan = text("plan").map(Name::from);
-        let params = case.spec.get("params").cloned().unwrap_or_else(|| json!({}));
-        let document = digest::identity(name, &params, plan.as_ref());
-        let canonical = String::from_utf8(digest::canonical(&document).unwrap()).unwrap();
+        let params =
+            case.spec.get("params").and_then(Value::as_object).cloned().unwrap_or_default();
+        let canonical = digest::identity(name, &params, plan.as_ref()).unwrap();
+        let canonical = String::from_utf8(canonical).unwrap();
         assert_eq!(canonical, case.canonical);
         assert_eq!(digest::fingerprint(name, &params, plan.as_ref()).unwrap(), case.fingerprint);
     }

@@ -26,10 +26,11 @@ pub struct Args {
 /// Why it could not be done.
 pub fn run(context: &mut Context, args: &Args) -> super::Answer {
     let mut project = context.project()?;
+    let snapshot = project.document.to_snapshot();
     context.desired(&mut project)?;
     let folder = context.history();
     let history = folder.load()?;
-    let Some(migration) = next(&project.document, &history, args)? else {
+    let Some(migration) = next(snapshot, &history, args)? else {
         if context.global.json {
             view::document(&json!({ "format_version": view::FORMAT_VERSION, "migration": null }));
         } else {
@@ -45,13 +46,12 @@ pub fn run(context: &mut Context, args: &Args) -> super::Answer {
 }
 
 fn next(
-    document: &provision::config::Document,
+    desired: Map<String, Value>,
     history: &[Migration],
     args: &Args,
 ) -> Result<Option<Migration>, Failure> {
     let empty = Map::new();
     let before = history.last().map_or(&empty, |last| &last.snapshot);
-    let desired = document.to_snapshot();
     if migration::is_same(before, &desired) {
         return Ok(None);
     }

@@ -12,7 +12,7 @@ use crate::name::{Name, closest};
 
 /// Checks every instance; the graph of references and its order when there is one.
 pub fn check(
-    placed: &[Placed],
+    placed: &[Placed<'_>],
     catalog: &Catalog,
     rules: Rules,
     problems: &mut Diagnostics,
@@ -42,9 +42,9 @@ pub fn check(
     }
 }
 
-fn unique<'a>(placed: &'a [Placed], problems: &mut Diagnostics) -> HashMap<&'a Name, usize> {
+fn unique<'a>(placed: &'a [Placed<'_>], problems: &mut Diagnostics) -> HashMap<&'a Name, usize> {
     let mut positions = HashMap::with_capacity(placed.len());
-    let mut names: HashMap<(&Name, &Name), &Placed> = HashMap::with_capacity(placed.len());
+    let mut names: HashMap<(&Name, &Name), &Placed<'_>> = HashMap::with_capacity(placed.len());
     let mut variables: HashMap<&str, &Name> = HashMap::new();
     for (position, instance) in placed.iter().enumerate() {
         let spec = &instance.spec;
@@ -89,7 +89,7 @@ fn unique<'a>(placed: &'a [Placed], problems: &mut Diagnostics) -> HashMap<&'a N
 }
 
 fn service<'c>(
-    instance: &Placed,
+    instance: &Placed<'_>,
     catalog: &'c Catalog,
     problems: &mut Diagnostics,
 ) -> Option<&'c Service> {
@@ -111,7 +111,7 @@ fn service<'c>(
     known
 }
 
-fn check_plan(instance: &Placed, service: &Service, problems: &mut Diagnostics) {
+fn check_plan(instance: &Placed<'_>, service: &Service, problems: &mut Diagnostics) {
     let (Some(plan), Plans::Named(known)) = (&instance.spec.plan, &service.plans) else { return };
     if known.contains(&plan.as_str()) {
         return;
@@ -128,7 +128,7 @@ fn check_plan(instance: &Placed, service: &Service, problems: &mut Diagnostics) 
     );
 }
 
-fn check_bind(instance: &Placed, service: &Service, problems: &mut Diagnostics) {
+fn check_bind(instance: &Placed<'_>, service: &Service, problems: &mut Diagnostics) {
     for (key, span) in &instance.bind {
         if !service.yields(key) {
             let problem = unknown_output(&instance.spec.reference, key, service, *span);
@@ -138,8 +138,8 @@ fn check_bind(instance: &Placed, service: &Service, problems: &mut Diagnostics) 
 }
 
 fn check_reads(
-    instance: &Placed,
-    placed: &[Placed],
+    instance: &Placed<'_>,
+    placed: &[Placed<'_>],
     positions: &HashMap<&Name, usize>,
     catalog: &Catalog,
     problems: &mut Diagnostics,
@@ -188,8 +188,8 @@ fn unknown_output(reference: &Name, key: &str, service: &Service, span: Span) ->
     .help(help)
 }
 
-fn cycle_problem(cycle: &[usize], placed: &[Placed]) -> Diagnostic {
-    let instances: Vec<&Placed> = cycle.iter().filter_map(|index| placed.get(*index)).collect();
+fn cycle_problem(cycle: &[usize], placed: &[Placed<'_>]) -> Diagnostic {
+    let instances: Vec<&Placed<'_>> = cycle.iter().filter_map(|index| placed.get(*index)).collect();
     let path: Vec<&str> = instances.iter().map(|i| i.spec.reference.as_str()).collect();
     let mut problem =
         Diagnostic::error("cycle", format!("The references form a cycle: {}.", path.join(" → ")))

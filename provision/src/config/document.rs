@@ -51,37 +51,32 @@ pub struct Document {
 
 impl Document {
     /// Reads a parsed file.
-    pub fn read(root: &Node, problems: &mut Diagnostics) -> Self {
+    pub fn read(root: Node, problems: &mut Diagnostics) -> Self {
         let mut document = Self::default();
-        for entry in read::table(root, problems) {
+        for entry in read::into_table(root, problems) {
             document.read_field(entry, problems);
         }
         document
     }
 
-    fn read_field(&mut self, entry: &Entry, problems: &mut Diagnostics) {
-        let value = &entry.value;
-        match entry.key.as_str() {
-            "$schema" => {}
-            "project" => self.project = read::text(value, problems),
-            "instances" => self.instances = read::list(value, problems).to_vec(),
-            "prune" => self.prune = read::boolean(value, problems),
-            "vars" => self.vars = read::table(value, problems).to_vec(),
+    fn read_field(&mut self, entry: Entry, problems: &mut Diagnostics) {
+        if let Some(problem) = unusable_field(&entry) {
+            problems.push(problem);
+            return;
+        }
+        let Entry { key, value, .. } = entry;
+        match key.as_str() {
+            "project" => self.project = read::text(&value, problems),
+            "instances" => self.instances = read::into_list(value, problems),
+            "prune" => self.prune = read::boolean(&value, problems),
+            "vars" => self.vars = read::into_table(value, problems),
             "stages" => self.stages = read_stages(value, problems),
-            "include" => self.include = read::texts(value, problems),
-            "journal" => self.journal = read::text(value, problems),
-            "sink" => self.sink = Some(value.clone()),
-            "recipients" => self.recipients = read::texts(value, problems),
-            "required_version" => self.required_version = read::text(value, problems),
-            key if RESERVED.contains(&key) => problems.push(
-                Diagnostic::error(
-                    "reserved-field",
-                    format!("`{key}` is kept for a later version."),
-                )
-                .at(entry.span)
-                .help("Remove it."),
-            ),
-            _ => problems.push(read::unknown_field(entry, "a config", &FIELDS)),
+            "include" => self.include = read::texts(&value, problems),
+            "journal" => self.journal = read::text(&value, problems),
+            "sink" => self.sink = Some(value),
+            "recipients" => self.recipients = read::texts(&value, problems),
+            "required_version" => self.required_version = read::text(&value, problems),
+            _ => {}
         }
     }
 
@@ -147,20 +142,32 @@ impl Document {
     pub fn from_snapshot(snapshot: Map<String, Value>, problems: &mut Diagnostics) -> Self {
         let kept = ["instances", "vars", "stages"];
         let desired = snapshot.into_iter().filter(|(key, _)| kept.contains(&key.as_str()));
-        Self::read(&placeless(Value::Object(desired.collect())), problems)
+        Self::read(placeless(Value::Object(desired.collect())), problems)
     }
 }
 
-fn read_stages(node: &Node, problems: &mut Diagnostics) -> Vec<Entry> {
-    let stages = read::table(node, problems);
-    for stage in stages {
+fn unusable_field(entry: &Entry) -> Option<Diagnostic> {
+    let key = entry.key.as_str();
+    if RESERVED.contains(&key) {
+        let summary = format!("`{key}` is kept for a later version.");
+        return Some(
+            Diagnostic::error("reserved-field", summary).at(entry.span).help("Remove it."),
+        );
+    }
+    let is_known = FIELDS.contains(&key) || key == "$schema";
+    (!is_known).then(|| read::unknown_field(entry, "a config", &FIELDS))
+}
+
+fn read_stages(node: Node, problems: &mut Diagnostics) -> Vec<Entry> {
+    let stages = read::into_table(node, problems);
+    for stage in &stages {
         for field in read::table(&stage.value, problems) {
             if !["vars", "instances"].contains(&field.key.as_str()) {
                 problems.push(read::unknown_field(field, "a stage", &["vars", "instances"]));
             }
         }
     }
-    stages.to_vec()
+    stages
 }
 
 /// `base` with the fields of `changes` put over it; tables inside are merged key by key.

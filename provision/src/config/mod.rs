@@ -11,6 +11,7 @@ mod schema;
 mod scope;
 mod spec;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde_json::Value;
@@ -65,18 +66,10 @@ impl Document {
         let overrides = self.apply_vars(&mut scope, problems);
         let mut settler = scope::Settler::new(&scope);
         let mut names = Names::default();
-        let mut placed = Vec::with_capacity(self.instances.len());
-        for node in &self.instances {
-            let reference = node.get("ref").and_then(reference_text);
-            let changes = reference.and_then(|name| overrides.get(name));
-            let instance = match changes {
-                Some(changes) => {
-                    spec::read(&document::overlay(node, changes), &mut settler, &mut names)
-                }
-                None => spec::read(node, &mut settler, &mut names),
-            };
-            placed.extend(instance);
-        }
+        let nodes: Vec<Cow<'_, Node>> =
+            self.instances.iter().map(|node| overlaid(node, &overrides)).collect();
+        let mut placed: Vec<Placed<'_>> =
+            nodes.iter().filter_map(|node| spec::read(node, &mut settler, &mut names)).collect();
         let used = std::mem::take(&mut settler.env_used);
         problems.extend(std::mem::take(&mut settler.problems));
         let env = used.iter().filter_map(|name| {
@@ -143,6 +136,15 @@ impl Document {
                 );
             }
         }
+    }
+}
+
+/// An instance with what its stage overrides.
+fn overlaid<'n>(node: &'n Node, overrides: &BTreeMap<String, Node>) -> Cow<'n, Node> {
+    let reference = node.get("ref").and_then(reference_text);
+    match reference.and_then(|name| overrides.get(name)) {
+        Some(changes) => Cow::Owned(document::overlay(node, changes)),
+        None => Cow::Borrowed(node),
     }
 }
 

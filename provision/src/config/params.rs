@@ -12,8 +12,8 @@ use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::name::closest;
 
 /// Checks the params of one instance.
-pub fn check(instance: &Placed, service: &Service, rules: Rules, problems: &mut Diagnostics) {
-    let entries = instance.params.as_ref().map_or(&[][..], Node::entries);
+pub fn check(instance: &Placed<'_>, service: &Service, rules: Rules, problems: &mut Diagnostics) {
+    let entries = instance.params.map_or(&[][..], Node::entries);
     for entry in entries {
         let problem = match service.param(&entry.key) {
             Some(param) => {
@@ -35,7 +35,7 @@ pub fn check(instance: &Placed, service: &Service, rules: Rules, problems: &mut 
                     "missing-param",
                     format!("`{}` needs the param `{}`.", service.id, param.name),
                 )
-                .at(instance.params.as_ref().map_or(instance.span, |node| node.span))
+                .at(instance.params.map_or(instance.span, |node| node.span))
                 .about(&instance.spec.reference)
                 .help(param.description),
             );

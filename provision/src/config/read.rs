@@ -37,6 +37,23 @@ pub fn list<'a>(node: &'a Node, problems: &mut Diagnostics) -> &'a [Node] {
     }
 }
 
+/// [`list`] of a node that is not needed any more.
+pub fn into_list(node: Node, problems: &mut Diagnostics) -> Vec<Node> {
+    match node.kind {
+        Kind::List(items) => items,
+        _ => mismatch("a list", &node, problems).unwrap_or_default(),
+    }
+}
+
+/// [`table`] of a node that is not needed any more.
+pub fn into_table(node: Node, problems: &mut Diagnostics) -> Vec<Entry> {
+    match node.kind {
+        Kind::Map(entries) => entries,
+        Kind::Null => Vec::new(),
+        _ => mismatch("a table", &node, problems).unwrap_or_default(),
+    }
+}
+
 /// The texts of a list.
 pub fn texts(node: &Node, problems: &mut Diagnostics) -> Vec<At<String>> {
     list(node, problems).iter().filter_map(|item| text(item, problems)).collect()

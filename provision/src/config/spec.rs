@@ -66,7 +66,7 @@ pub struct InstanceSpec {
 
 /// A spec together with the places its problems are shown at.
 #[derive(Clone, Debug)]
-pub struct Placed {
+pub struct Placed<'n> {
     /// The spec.
     pub spec: InstanceSpec,
     /// Where its ref is written.
@@ -74,7 +74,7 @@ pub struct Placed {
     /// Where its service is written.
     pub service_span: Span,
     /// Where its params are written.
-    pub params: Option<Node>,
+    pub params: Option<&'n Node>,
     /// The outputs it reads.
     pub reads: Vec<Read>,
     /// Where `depends_on` names other instances.
@@ -102,7 +102,11 @@ struct Fields<'n> {
 }
 
 /// Reads one instance; `None` when a field that everything hangs on is missing.
-pub fn read(node: &Node, settler: &mut Settler<'_>, names: &mut Names) -> Option<Placed> {
+pub fn read<'n>(
+    node: &'n Node,
+    settler: &mut Settler<'_>,
+    names: &mut Names,
+) -> Option<Placed<'n>> {
     let fields = Fields::read(node, &mut settler.problems);
     let missing = [
         ("ref", fields.reference.is_none()),
@@ -166,13 +170,13 @@ impl<'n> Fields<'n> {
     }
 }
 
-impl Fields<'_> {
-    fn place(self, spec: InstanceSpec, reads: Vec<Read>) -> Placed {
+impl<'n> Fields<'n> {
+    fn place(self, spec: InstanceSpec, reads: Vec<Read>) -> Placed<'n> {
         Placed {
             spec,
             span: self.reference.map(|at| at.span).unwrap_or_default(),
             service_span: self.service.map(|at| at.span).unwrap_or_default(),
-            params: self.params.cloned(),
+            params: self.params,
             reads,
             bind: self.bind.iter().map(|entry| (entry.key.clone(), entry.span)).collect(),
             depends_on: self.depends_on,

@@ -68,7 +68,8 @@ fn check_destruction(
         if entry.protected && !options.force && !is_begun && !is_refused {
             problems.push(finding(&step.reference, "it is protected and would be destroyed"));
         }
-        if entry.external && step.work != Work::Read {
+        let is_former = step.reason == Reason::Leftover;
+        if entry.external && step.work != Work::Read && !is_former {
             problems.push(finding(&step.reference, "it is external and would be destroyed"));
         }
         if entry.retain && step.action == Action::Deprovision && step.reason == Reason::Orphan {

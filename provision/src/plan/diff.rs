@@ -136,11 +136,7 @@ impl<'a> Planner<'a> {
             return Decision::new(Action::Replace, reason, Work::Replace(order));
         }
         if !entry.exists() || pending == Some(Verb::Provision) {
-            let reason = match (pending, &entry.last_error) {
-                (None, Some(_)) => Reason::Failed,
-                _ => Reason::Interrupted(Verb::Provision),
-            };
-            return Decision::new(Action::Create, reason, Work::Provision);
+            return self.begun(spec, entry, service);
         }
         let mut decision = self.existing(spec, entry, service);
         if decision.work == Work::Nothing && pending == Some(Verb::Update) {
@@ -149,10 +145,53 @@ impl<'a> Planner<'a> {
         } else if decision.work == Work::Nothing && entry.status == Status::Failed {
             decision = Decision::new(Action::Update, Reason::Failed, Work::Update);
         }
-        if spec.external && decision.work != Work::Nothing {
-            decision.work = Work::Read;
+        self.by_owner(spec, entry, decision)
+    }
+
+    /// A creation that did not end well. It is gone on with, unless it would make another object
+    /// than the one that is declared now.
+    fn begun(&self, spec: &InstanceSpec, entry: &Instance, service: Option<&Service>) -> Decision {
+        let pending = entry.operation.as_ref().map(|operation| operation.verb);
+        let reason = match (pending, &entry.last_error) {
+            (None, Some(_)) => Reason::Failed,
+            _ => Reason::Interrupted(Verb::Provision),
+        };
+        if pending.is_some() && (spec.external || self.is_other(spec, entry, service)) {
+            return Decision::new(
+                Action::Replace,
+                reason,
+                Work::Replace(ReplaceOrder::DeleteFirst),
+            );
         }
-        decision
+        if spec.external {
+            return self.absent(spec);
+        }
+        Decision::new(Action::Create, reason, Work::Provision)
+    }
+
+    /// Whether an entry cannot become what is declared in place.
+    fn is_other(&self, spec: &InstanceSpec, entry: &Instance, service: Option<&Service>) -> bool {
+        if spec.service != entry.service || self.reads_remade(spec, service).is_some() {
+            return true;
+        }
+        let identity = self.inputs(spec, service).map(|inputs| inputs.identity);
+        immutable(&changes(spec, entry, service), service).is_some()
+            || (entry.identity.is_some() && identity.is_some_and(|own| own != entry.identity))
+    }
+
+    /// What belongs to somebody else is only read, and never destroyed.
+    fn by_owner(&self, spec: &InstanceSpec, entry: &Instance, decided: Decision) -> Decision {
+        let (action, work) = match (decided.work, spec.external, entry.external) {
+            (Work::Nothing, _, _) | (_, false, false) => return decided,
+            (Work::Replace(_), false, true) => (Action::Create, Work::Provision),
+            (_, false, true) => return decided,
+            (Work::Replace(_), true, false) => {
+                (Action::Replace, Work::Replace(ReplaceOrder::CreateFirst))
+            }
+            (Work::Replace(_), true, true) => (Action::Adopt, Work::Read),
+            (_, true, _) => (decided.action, Work::Read),
+        };
+        Decision { action, work, ..decided }
     }
 
     fn existing(
@@ -168,8 +207,7 @@ impl<'a> Planner<'a> {
             decision.changes = vec![changed("service", &entry.service, &spec.service)];
             return decision;
         }
-        let params = Value::Object(spec.params.clone());
-        let fingerprint = digest::fingerprint(spec.name.as_str(), &params, spec.plan.as_ref());
+        let fingerprint = digest::fingerprint(spec.name.as_str(), &spec.params, spec.plan.as_ref());
         let is_same = fingerprint.is_ok_and(|fingerprint| fingerprint == entry.fingerprint);
         let renamed = spec.name != entry.name && is_settled(&spec.name);
         if is_same && !renamed && spec.plan == entry.plan {

@@ -27,12 +27,13 @@ pub fn fill(value: &Value, lookup: &Lookup<'_>) -> Option<Value> {
         Value::Array(items) => {
             items.iter().map(|item| fill(item, lookup)).collect::<Option<Vec<_>>>().map(Value::from)
         }
-        Value::Object(map) => {
-            let filled = map.iter().map(|(key, item)| Some((key.clone(), fill(item, lookup)?)));
-            filled.collect::<Option<Map<_, _>>>().map(Value::Object)
-        }
+        Value::Object(map) => fill_map(map, lookup).map(Value::Object),
         other => Some(other.clone()),
     }
+}
+
+fn fill_map(map: &Map<String, Value>, lookup: &Lookup<'_>) -> Option<Map<String, Value>> {
+    map.iter().map(|(key, item)| Some((key.clone(), fill(item, lookup)?))).collect()
 }
 
 fn fill_text(text: &str, lookup: &Lookup<'_>) -> Option<Value> {
@@ -61,6 +62,11 @@ fn fill_text(text: &str, lookup: &Lookup<'_>) -> Option<Value> {
 #[must_use]
 pub fn with_defaults(params: &Map<String, Value>, service: Option<&Service>) -> Map<String, Value> {
     let mut params = params.clone();
+    add_defaults(&mut params, service);
+    params
+}
+
+fn add_defaults(params: &mut Map<String, Value>, service: Option<&Service>) {
     for param in service.map(|service| service.params.as_slice()).unwrap_or_default() {
         if let Some(default) = &param.default
             && params.get(param.name).is_none_or(Value::is_null)
@@ -68,7 +74,6 @@ pub fn with_defaults(params: &Map<String, Value>, service: Option<&Service>) -> 
             params.insert(param.name.to_owned(), default.clone());
         }
     }
-    params
 }
 
 /// What an instance is given, as digests.
@@ -89,13 +94,12 @@ pub fn of(
     contents: Option<&str>,
 ) -> Option<Inputs> {
     let name = fill(&Value::from(spec.name.as_str()), lookup)?;
-    let params = with_defaults(&spec.params, service);
-    let Value::Object(mut params) = fill(&Value::Object(params), lookup)? else { return None };
+    let mut params = fill_map(&spec.params, lookup)?;
+    add_defaults(&mut params, service);
     let identity = identity(&as_text(&name), &params, service);
     if let Some(contents) = contents {
         params.insert("$contents".to_owned(), Value::from(contents));
     }
-    let params = Value::Object(params);
     let digest = digest::fingerprint(&as_text(&name), &params, spec.plan.as_ref()).ok()?;
     Some(Inputs { digest, identity })
 }

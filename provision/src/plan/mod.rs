@@ -17,7 +17,7 @@ use crate::broker::{Catalog, ReplaceOrder};
 use crate::config::Desired;
 use crate::diagnostic::Diagnostics;
 use crate::name::Name;
-use crate::state::{Deposed, Journal};
+use crate::state::Journal;
 
 pub use check::check;
 pub(crate) use diff::known_output;
@@ -230,13 +230,8 @@ pub fn plan(input: Input<'_>) -> Plan {
         .filter(|step| !matches!(step.reason, Reason::Leftover | Reason::Interrupted(_)))
         .map(|step| Refusal { reference: step.reference.clone(), action: step.action })
         .collect();
-    let tasks = order::tasks(&steps, input.journal);
+    let tasks = order::tasks(&mut steps, input.journal);
     let mut plan = Plan { steps, orphans, refusals, problems: Diagnostics::default(), tasks };
     plan.problems = check(&plan, Some(input.desired), input.journal, input.options);
     plan
-}
-
-/// Whether an entry has former instances to destroy.
-fn leftovers(journal: &Journal, reference: &Name) -> Vec<Deposed> {
-    journal.instances.get(reference.as_str()).map(|i| i.deposed.clone()).unwrap_or_default()
 }

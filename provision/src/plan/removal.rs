@@ -36,16 +36,23 @@ pub(super) fn steps(input: Input<'_>, orphans: &[Name], declared: &[Step]) -> Ve
         });
     }
     keep_needed(&mut steps);
-    let leftover = declared
-        .iter()
-        .filter(|step| !matches!(step.work, Work::Replace(_)))
-        .map(|step| step.moved_from.as_ref().unwrap_or(&step.reference))
-        .filter(|name| !super::leftovers(journal, name).is_empty())
-        .filter_map(|name| journal.instances.get(name.as_str()));
-    steps.extend(
-        leftover.map(|entry| step(entry, Action::Deprovision, Reason::Leftover, Work::Clear)),
-    );
+    steps.extend(declared.iter().filter_map(|declared| leftover(declared, journal)));
     steps
+}
+
+/// The removal of what earlier replacements of a declared instance left behind.
+fn leftover(declared: &Step, journal: &Journal) -> Option<Step> {
+    let known = declared.moved_from.as_ref().unwrap_or(&declared.reference);
+    let entry = journal.instances.get(known.as_str())?;
+    // A replacement clears them itself.
+    if matches!(declared.work, Work::Replace(_)) || entry.deposed.is_empty() {
+        return None;
+    }
+    Some(Step {
+        reference: declared.reference.clone(),
+        moved_from: declared.moved_from.clone(),
+        ..step(entry, Action::Deprovision, Reason::Leftover, Work::Clear)
+    })
 }
 
 fn is_removal_begun(entry: &Instance) -> bool {
@@ -138,7 +145,7 @@ pub fn teardown(journal: &Journal, options: &Options) -> Plan {
         })
         .collect();
     keep_needed(&mut steps);
-    let tasks = order::tasks(&steps, journal);
+    let tasks = order::tasks(&mut steps, journal);
     let mut plan = Plan { steps, tasks, ..Plan::default() };
     let problems: Diagnostics = check::check(&plan, None, journal, options);
     plan.problems = problems;

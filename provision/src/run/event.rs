@@ -65,6 +65,19 @@ pub enum Outcome {
     Interrupted,
 }
 
+impl Outcome {
+    /// Which of the ends of a step's tasks is the step's end: the one with the most of it.
+    pub(super) fn badness(&self) -> u8 {
+        match self {
+            Self::Unchanged => 0,
+            Self::Done => 1,
+            Self::Skipped { .. } => 2,
+            Self::Interrupted => 3,
+            Self::Failed { .. } => 4,
+        }
+    }
+}
+
 /// Watches a run.
 pub trait Observer {
     /// Something happened.

@@ -93,7 +93,8 @@ impl<'a> Machine<'a> {
     }
 
     /// The tasks that never started.
-    pub fn unstarted(&self) -> impl Iterator<Item = usize> + '_ {
+    #[cfg(test)]
+    fn unstarted(&self) -> impl Iterator<Item = usize> + '_ {
         let states = self.states.iter().enumerate();
         states.filter(|(_, state)| **state == State::Waiting).map(|(task, _)| task)
     }

@@ -3,6 +3,7 @@
 mod event;
 mod machine;
 mod recorder;
+mod removal;
 mod retry;
 mod secrets;
 mod settle;
@@ -117,8 +118,8 @@ struct Progress<'a> {
     plan: &'a Plan,
     observer: &'a dyn Observer,
     outcomes: BTreeMap<usize, Outcome>,
-    /// How many tasks of each step are open.
-    open: BTreeMap<usize, usize>,
+    /// How many tasks of each step are open, and the worst end of the others.
+    open: BTreeMap<usize, (usize, Outcome)>,
     interrupted: bool,
     abandoned: bool,
 }
@@ -127,7 +128,7 @@ impl<'a> Progress<'a> {
     fn new(plan: &'a Plan, settings: &Settings<'a>) -> Self {
         let mut open = BTreeMap::new();
         for task in &plan.tasks.list {
-            *open.entry(task.step).or_default() += 1;
+            open.entry(task.step).or_insert((0, Outcome::Unchanged)).0 += 1;
         }
         Self {
             plan,
@@ -148,17 +149,36 @@ impl<'a> Progress<'a> {
         }
     }
 
-    /// A task ended; its step ends with its last task, or with the first that did not end well.
+    /// A task ended; its step ends with its last task, as badly as the worst of them.
     fn ended(&mut self, task: usize, outcome: Outcome) {
         let Some(step) = self.plan.tasks.list.get(task).map(|task| task.step) else { return };
-        let is_good = matches!(outcome, Outcome::Done | Outcome::Unchanged);
-        let open = self.open.entry(step).or_default();
+        let Some((open, worst)) = self.open.get_mut(&step) else { return };
         *open = open.saturating_sub(1);
-        if self.outcomes.contains_key(&step) || (is_good && *open > 0) {
-            return;
+        if outcome.badness() > worst.badness() {
+            *worst = outcome;
         }
+        if *open == 0 {
+            self.end(step);
+        }
+    }
+
+    fn end(&mut self, step: usize) {
+        let Some((_, outcome)) = self.open.remove(&step) else { return };
         self.observer.on(&RunEvent::Ended { step, outcome: outcome.clone() });
         self.outcomes.insert(step, outcome);
+    }
+
+    /// What has not ended by now never will.
+    fn interrupt(&mut self) {
+        let open: Vec<usize> = self.open.keys().copied().collect();
+        for step in open {
+            if let Some((_, worst)) = self.open.get_mut(&step)
+                && Outcome::Interrupted.badness() > worst.badness()
+            {
+                *worst = Outcome::Interrupted;
+            }
+            self.end(step);
+        }
     }
 
     fn name_of(&self, task: usize) -> Name {
@@ -217,9 +237,7 @@ async fn drive(
             commands.clear();
         }
     }
-    for task in machine.unstarted().collect::<Vec<_>>() {
-        progress.ended(task, Outcome::Interrupted);
-    }
+    progress.interrupt();
 }
 
 async fn work(shared: &Shared<'_>, plan: &Plan, task: usize) -> (usize, Outcome) {

@@ -6,10 +6,12 @@ use super::event::{Outcome, RunEvent};
 use super::retry;
 use super::worker::{Resolution, Shared, TaskError};
 use crate::broker::{
-    BrokerError, DeprovisionRequest, ErrorKind, Finding, Live, OperationRequest, OperationState,
-    Previous, Progress, Provisioned, UpdateRequest,
+    BrokerError, DeprovisionRequest, ErrorKind, FindRequest, Finding, Live, OperationRequest,
+    OperationState, Previous, Progress, Provisioned, UpdateRequest,
 };
-use crate::state::{Event, Instance, Status};
+use crate::name::Name;
+use crate::observe;
+use crate::state::{Event, Instance, Status, Verb};
 use crate::value::Resolved;
 
 /// Makes an instance whose beginning is recorded.
@@ -41,31 +43,30 @@ pub(super) async fn provision(
     }
 }
 
-/// Goes on with a creation whose end is not known.
+/// Goes on with a creation of which it is not known whether it was asked for: takes over what it
+/// made, or else `entry` is what is to be made now.
 pub(super) async fn resume(
     shared: &Shared<'_>,
     resolution: &Resolution<'_>,
     entry: Instance,
+    key: &str,
 ) -> Result<Outcome, TaskError> {
-    let Some(operation) = entry.operation.clone() else {
-        return provision(shared, resolution, entry).await;
-    };
-    if operation.accepted.is_some() {
-        return wait(shared, resolution, entry, None).await;
-    }
     let service = shared.service(&resolution.spec.service)?;
     if service.journal_only {
         return provision(shared, resolution, entry).await;
     }
     let found = match service.finding {
-        Finding::Supported => shared.find(resolution, Some(operation.key)).await,
+        Finding::Supported => shared.find(resolution, Some(key.to_owned())).await,
         Finding::Never => Err(BrokerError::new(ErrorKind::Unsupported, "")),
     };
     match found {
         Ok(Some(live)) => complete(shared, resolution, entry, live).await,
-        Ok(None) => provision(shared, resolution, entry).await,
+        Ok(None) => {
+            shared.recorder.record(Event::Begin(Box::new(entry.clone()))).await?;
+            provision(shared, resolution, entry).await
+        }
         Err(error) if error.kind == ErrorKind::Unsupported => {
-            Err(unknown_outcome(resolution).into())
+            Err(unknown_outcome(&resolution.spec.reference).into())
         }
         Err(error) => Err(error.into()),
     }
@@ -92,11 +93,12 @@ async fn complete(
             params: resolution.params.clone(),
             outputs: Resolved(outputs),
         },
-        idempotency_key: super::worker::key_of(&entry),
+        idempotency_key: shared.operation(Verb::Update).key,
     };
-    match shared.broker(&resolution.spec.service)?.update(&request).await {
+    match ask_update(shared, &entry, &request).await {
         Ok(Progress::Done(provisioned)) => done(shared, resolution, entry, provisioned).await,
         Ok(Progress::InProgress { operation, instance_id, retry_after }) => {
+            let instance_id = instance_id.or(Some(live.instance_id));
             let entry = accepted(shared, entry, operation, instance_id).await?;
             wait(shared, resolution, entry, retry_after).await
         }
@@ -108,8 +110,7 @@ async fn complete(
     }
 }
 
-fn unknown_outcome(resolution: &Resolution<'_>) -> BrokerError {
-    let reference = &resolution.spec.reference;
+fn unknown_outcome(reference: &Name) -> BrokerError {
     BrokerError::new(
         ErrorKind::Unknown,
         format!("the creation of `{reference}` was interrupted and its service cannot look it up"),
@@ -127,19 +128,7 @@ pub(super) async fn update(
     entry: Instance,
     (old, request): (&Instance, &UpdateRequest),
 ) -> Result<Outcome, TaskError> {
-    let broker = shared.broker(&resolution.spec.service)?;
-    let mut attempt = 1;
-    let answer = loop {
-        match broker.update(request).await {
-            Err(error) => match retry::pause(&error, attempt) {
-                Some(delay) => again(shared, &entry, &error, delay).await,
-                None => break Err(error),
-            },
-            answer => break answer,
-        }
-        attempt += 1;
-    };
-    match answer {
+    match ask_update(shared, &entry, request).await {
         Ok(Progress::Done(provisioned)) => done(shared, resolution, entry, provisioned).await,
         Ok(Progress::InProgress { operation, instance_id, retry_after }) => {
             // The journal keeps saying what was, until the change has ended.
@@ -153,6 +142,74 @@ pub(super) async fn update(
             Err(failed(shared, unchanged, error).await?)
         }
     }
+}
+
+async fn ask_update(
+    shared: &Shared<'_>,
+    entry: &Instance,
+    request: &UpdateRequest,
+) -> Result<Progress<Provisioned>, BrokerError> {
+    let broker = shared.broker(&request.address.service)?;
+    let mut attempt = 1;
+    loop {
+        match broker.update(request).await {
+            Err(error) => match retry::pause(&error, attempt) {
+                Some(delay) => again(shared, entry, &error, delay).await,
+                None => return Err(error),
+            },
+            answer => return answer,
+        }
+        attempt += 1;
+    }
+}
+
+/// Waits until a creation or change that an earlier run left under way has ended, however it ends;
+/// the instance, when the provider says which.
+pub(super) async fn outlast(
+    shared: &Shared<'_>,
+    entry: &Instance,
+    previous: &Previous,
+) -> Result<Option<Provisioned>, TaskError> {
+    let operation = entry.operation.as_ref().filter(|op| op.verb != Verb::Deprovision);
+    let Some(accepted) = operation.and_then(|operation| operation.accepted.clone()) else {
+        return Ok(None);
+    };
+    let address = observe::address(&shared.recorder.journal(), entry);
+    let question = question(entry, accepted, previous, address);
+    match poll(shared, entry, &question, None).await {
+        Err(TaskError::Broker(error)) if error.kind == ErrorKind::Failed => Ok(None),
+        ended => ended,
+    }
+}
+
+/// The entry with the id of the object behind it, when there is one to destroy: what an interrupted
+/// creation made is found first, since nothing may be forgotten that somebody pays for.
+pub(super) async fn existing(
+    shared: &Shared<'_>,
+    entry: &Instance,
+) -> Result<Option<Instance>, TaskError> {
+    let previous = shared.previous(entry)?;
+    let made = outlast(shared, entry, &previous).await?.map(|made| made.instance_id);
+    let operation = entry.operation.as_ref().filter(|op| op.verb == Verb::Provision);
+    let service = shared.service(&entry.service)?;
+    let is_lost = made.is_none() && !entry.exists() && !service.journal_only;
+    let id = match operation.filter(|op| is_lost && op.accepted.is_none()) {
+        Some(operation) => {
+            if service.finding == Finding::Never {
+                return Err(unknown_outcome(&entry.reference).into());
+            }
+            let request = FindRequest {
+                address: observe::address(&shared.recorder.journal(), entry),
+                params: previous.params,
+                instance_id: None,
+                idempotency_key: Some(operation.key.clone()),
+            };
+            shared.broker(&entry.service)?.find(&request).await?.map(|live| live.instance_id)
+        }
+        None => made,
+    };
+    let instance_id = id.unwrap_or_else(|| entry.instance_id.clone());
+    Ok((!instance_id.is_empty()).then(|| Instance { instance_id, ..entry.clone() }))
 }
 
 /// Destroys an instance whose removal is recorded as begun.
@@ -181,7 +238,10 @@ pub(super) async fn deprovision_call(
     };
     let Some((operation, retry_after)) = operation else { return Ok(()) };
     let question = question(entry, operation, &request.previous, request.address.clone());
-    poll(shared, entry, &question, retry_after).await.map(|_| ())
+    match poll(shared, entry, &question, retry_after).await {
+        Err(TaskError::Broker(error)) if error.kind == ErrorKind::NotFound => Ok(()),
+        ended => ended.map(|_| ()),
+    }
 }
 
 type Accepted = Option<(String, Option<Duration>)>;
@@ -280,7 +340,7 @@ fn question(
 }
 
 /// Waits for the end of an accepted creation or change.
-async fn wait(
+pub(super) async fn wait(
     shared: &Shared<'_>,
     resolution: &Resolution<'_>,
     entry: Instance,

@@ -10,7 +10,7 @@ use super::recorder::{RecordError, Recorder};
 use super::secrets::Secrets;
 use super::settle;
 use crate::broker::{
-    Address, Broker, BrokerError, DeprovisionRequest, ErrorKind, FetchRequest, FindRequest, Live,
+    Address, Broker, BrokerError, ErrorKind, FetchRequest, FindRequest, Live, Previous,
     ProvisionRequest, Provisioned, Service, UpdateRequest,
 };
 use crate::config::{Desired, InstanceSpec, OnRemove};
@@ -89,7 +89,8 @@ impl Shared<'_> {
         match step.work {
             Work::Update | Work::UpdateIfChanged => self.update(&resolution, step.work).await,
             Work::Adopt => self.adopt(&resolution).await,
-            Work::Read => self.read(&resolution).await,
+            Work::Read => self.read(&resolution, step.work).await,
+            Work::Replace(_) if spec.external => self.read(&resolution, step.work).await,
             _ => self.provision(&resolution, step.work).await,
         }
     }
@@ -176,9 +177,8 @@ impl Shared<'_> {
         let spec = resolution.spec;
         let old = self.entry(&spec.reference);
         let service = self.world.catalog.service(spec.service.as_str());
-        let params = Value::Object(spec.params.clone());
         let fingerprint =
-            crate::digest::fingerprint(spec.name.as_str(), &params, spec.plan.as_ref());
+            crate::digest::fingerprint(spec.name.as_str(), &spec.params, spec.plan.as_ref());
         Instance {
             reference: spec.reference.clone(),
             service: spec.service.clone(),
@@ -239,24 +239,20 @@ impl Shared<'_> {
         work: Work,
     ) -> Result<Outcome, TaskError> {
         let old = self.entry(&resolution.spec.reference);
+        if let Some(begun) = old.as_ref().filter(|old| is_begun(old))
+            && !matches!(work, Work::Replace(_))
+        {
+            return self.resume(resolution, begun).await;
+        }
+        let service = self.service(&resolution.spec.service)?;
+        if !service.journal_only {
+            self.make_room(resolution, old.as_ref()).await?;
+        }
         let mut entry = self.entry_of(resolution);
         if let (Work::Replace(_), Some(old)) = (work, &old)
             && old.exists()
         {
             entry.deposed.push(Deposed::from(old));
-        }
-        let pending = match work {
-            Work::Replace(_) => None,
-            _ => old.and_then(|old| old.operation.map(|operation| (operation, old.instance_id))),
-        };
-        if let Some((operation, instance_id)) = pending {
-            entry.instance_id = instance_id;
-            entry.operation = Some(operation);
-            return settle::resume(self, resolution, entry).await;
-        }
-        let service = self.service(&resolution.spec.service)?;
-        if !service.journal_only && self.stands_in_the_way(resolution).await? {
-            return Err(conflict(resolution).into());
         }
         entry.operation = Some(self.operation(Verb::Provision));
         if !service.journal_only {
@@ -265,12 +261,53 @@ impl Shared<'_> {
         settle::provision(self, resolution, entry).await
     }
 
-    /// Whether there is already an object where a fresh one is to be made.
-    async fn stands_in_the_way(&self, resolution: &Resolution<'_>) -> Result<bool, TaskError> {
-        match self.find(resolution, None).await {
-            Ok(live) => Ok(live.is_some()),
-            Err(error) if error.kind == ErrorKind::Unsupported => Ok(false),
-            Err(error) => Err(error.into()),
+    /// Goes on with a creation that an earlier run began, perhaps for an earlier config.
+    async fn resume(
+        &self,
+        resolution: &Resolution<'_>,
+        begun: &Instance,
+    ) -> Result<Outcome, TaskError> {
+        let entry = self.entry_of(resolution);
+        if begun.identity.is_some() && begun.identity != entry.identity {
+            return Err(needs_replacement(resolution).into());
+        }
+        let is_same = begun.inputs.is_some() && begun.inputs == entry.inputs;
+        if begun.operation.as_ref().is_some_and(|operation| operation.accepted.is_some()) {
+            // The provider works on what was asked for then; the rest is a change of it.
+            settle::wait(self, resolution, begun.clone(), None).await?;
+            return match is_same {
+                true => self.note(resolution.spec).await,
+                false => self.update(resolution, Work::Update).await,
+            };
+        }
+        let key = key_of(begun);
+        // Something else is another request, which needs another key.
+        let again = begun.operation.clone().filter(|_| is_same);
+        let operation = Some(again.unwrap_or_else(|| self.operation(Verb::Provision)));
+        let instance_id = begun.instance_id.clone();
+        let entry = Instance { instance_id, operation, ..entry };
+        settle::resume(self, resolution, entry, &key).await
+    }
+
+    /// Sees to it that nothing stands where a fresh object is to be made. What an earlier
+    /// replacement left there is destroyed; what is not ours stays.
+    async fn make_room(
+        &self,
+        resolution: &Resolution<'_>,
+        old: Option<&Instance>,
+    ) -> Result<(), TaskError> {
+        let live = match self.find(resolution, None).await {
+            Ok(Some(live)) => live,
+            Ok(None) => return Ok(()),
+            Err(error) if error.kind == ErrorKind::Unsupported => return Ok(()),
+            Err(error) => return Err(error.into()),
+        };
+        let is_left = |former: &Deposed| {
+            former.service == resolution.spec.service && former.instance_id == live.instance_id
+        };
+        match old.filter(|old| old.deposed.iter().any(is_left)) {
+            Some(old) => self.clear(old).await,
+            None => Err(conflict(resolution).into()),
         }
     }
 
@@ -311,7 +348,13 @@ impl Shared<'_> {
             return Err(internal("an instance is to be updated that is not recorded").into());
         };
         let mut entry = self.entry_kept(resolution, &old);
-        if work == Work::UpdateIfChanged && old.inputs.is_some() && old.inputs == entry.inputs {
+        // After a failure the recorded inputs need not be those of the object.
+        let is_settled = old.operation.is_none() && old.status == Status::Provisioned;
+        if work == Work::UpdateIfChanged
+            && is_settled
+            && old.inputs.is_some()
+            && old.inputs == entry.inputs
+        {
             let same = Instance { updated_at: old.updated_at, ..entry.clone() } == old;
             if !same {
                 self.recorder.record(Event::Noted(Box::new(entry))).await?;
@@ -322,10 +365,8 @@ impl Shared<'_> {
         {
             return Err(needs_replacement(resolution).into());
         }
-        let previous = {
-            let journal = self.recorder.journal();
-            observe::previous(&journal, &old, self.world, self.env)?
-        };
+        let previous = self.previous(&old)?;
+        settle::outlast(self, &old, &previous).await?;
         entry.operation = Some(self.operation(Verb::Update));
         let service = self.service(&resolution.spec.service)?;
         if !service.journal_only {
@@ -347,22 +388,26 @@ impl Shared<'_> {
         let Some(live) = self.find(resolution, None).await? else {
             return self.provision(resolution, Work::Provision).await;
         };
-        self.record_found(resolution, live, "").await?;
+        self.record_found(resolution, live, ("", None)).await?;
         self.update(resolution, Work::Update).await
     }
 
-    /// Records what an external instance yields now.
-    async fn read(&self, resolution: &Resolution<'_>) -> Result<Outcome, TaskError> {
-        let live = match self.entry(&resolution.spec.reference) {
-            Some(entry) if entry.exists() => {
-                let previous = {
-                    let journal = self.recorder.journal();
-                    observe::previous(&journal, &entry, self.world, self.env)?
-                };
+    /// What a broker is told that an entry was.
+    pub(super) fn previous(&self, entry: &Instance) -> Result<Previous, VaultError> {
+        observe::previous(&self.recorder.journal(), entry, self.world, self.env)
+    }
+
+    /// Records what an external instance yields now. One of ours that it replaces is left behind.
+    async fn read(&self, resolution: &Resolution<'_>, work: Work) -> Result<Outcome, TaskError> {
+        let fingerprint = self.entry_of(resolution).fingerprint;
+        let old = self.entry(&resolution.spec.reference).filter(Instance::exists);
+        let live = match &old {
+            // Only what is declared as it was is surely the same object.
+            Some(old) if old.fingerprint == fingerprint && work == Work::Read => {
                 let request = FetchRequest {
                     address: resolution.address.clone(),
-                    instance_id: entry.instance_id,
-                    previous,
+                    instance_id: old.instance_id.clone(),
+                    previous: self.previous(old)?,
                 };
                 self.broker(&resolution.spec.service)?.fetch(&request).await?
             }
@@ -374,8 +419,8 @@ impl Shared<'_> {
             let help = "It belongs to somebody else: have it made, or remove `external`.";
             return Err(BrokerError::new(ErrorKind::NotFound, message).help(help).into());
         };
-        let fingerprint = self.entry_of(resolution).fingerprint;
-        self.record_found(resolution, live, &fingerprint).await?;
+        let replaced = old.filter(|_| work != Work::Read);
+        self.record_found(resolution, live, (&fingerprint, replaced.as_ref())).await?;
         Ok(Outcome::Done)
     }
 
@@ -383,9 +428,10 @@ impl Shared<'_> {
         &self,
         resolution: &Resolution<'_>,
         live: Live,
-        fingerprint: &str,
+        (fingerprint, replaced): (&str, Option<&Instance>),
     ) -> Result<(), TaskError> {
-        let entry = self.entry_of(resolution);
+        let mut entry = self.entry_of(resolution);
+        entry.deposed.extend(replaced.map(Deposed::from));
         let provisioned = Provisioned { instance_id: live.instance_id, outputs: live.outputs };
         let mut entry = self.finished(resolution, entry, provisioned)?;
         entry.origin = Origin::Adopted;
@@ -427,102 +473,14 @@ impl Shared<'_> {
         Ok(entry)
     }
 
-    async fn remove(&self, step: &Step) -> Result<(), TaskError> {
-        let reference = match (&step.moved_from, self.entry(&step.reference)) {
-            (Some(from), None) => from,
-            _ => &step.reference,
-        };
-        let Some(entry) = self.entry(reference) else { return Ok(()) };
-        match step.work {
-            Work::Forget => self.forget(&entry.reference).await,
-            Work::Clear | Work::Replace(crate::broker::ReplaceOrder::CreateFirst) => {
-                self.clear(entry).await
-            }
-            Work::Replace(_) => {
-                self.destroy(&entry).await?;
-                let mut gone = entry;
-                gone.instance_id.clear();
-                gone.outputs.clear();
-                gone.sensitive.clear();
-                gone.operation = None;
-                gone.status = Status::Provisioning;
-                gone.last_error = None;
-                Ok(self.recorder.record(Event::Done(Box::new(gone))).await?)
-            }
-            _ => {
-                if entry.exists() || entry.operation.is_some() {
-                    self.destroy(&entry).await?;
-                }
-                self.clear(entry.clone()).await?;
-                self.forget(&entry.reference).await
-            }
-        }
-    }
-
-    async fn forget(&self, reference: &Name) -> Result<(), TaskError> {
-        let event = Event::Removed { reference: reference.clone() };
-        Ok(self.recorder.record(event).await?)
-    }
-
-    async fn destroy(&self, entry: &Instance) -> Result<(), TaskError> {
-        if entry.external {
-            return Ok(());
-        }
-        let mut begun = entry.clone();
-        let pending = entry.operation.clone().filter(|op| op.verb == Verb::Deprovision);
-        begun.operation = Some(pending.unwrap_or_else(|| self.operation(Verb::Deprovision)));
-        begun.status = Status::Deprovisioning;
-        let is_local = self.service(&entry.service)?.journal_only;
-        if !is_local {
-            self.recorder.record(Event::Begin(Box::new(begun.clone()))).await?;
-        }
-        let request = self.deprovision_request(&begun)?;
-        settle::deprovision(self, begun, &request).await
-    }
-
-    fn deprovision_request(&self, entry: &Instance) -> Result<DeprovisionRequest, TaskError> {
-        let journal = self.recorder.journal();
-        Ok(DeprovisionRequest {
-            address: observe::address(&journal, entry),
-            instance_id: entry.instance_id.clone(),
-            previous: observe::previous(&journal, entry, self.world, self.env)?,
-            force: self.force,
-            idempotency_key: key_of(entry),
-        })
-    }
-
-    /// Destroys the former instances that a replacement left, one after the other.
-    async fn clear(&self, mut entry: Instance) -> Result<(), TaskError> {
-        for deposed in std::mem::take(&mut entry.deposed).into_iter().rev() {
-            let Some(current) = self.entry(&entry.reference) else { return Ok(()) };
-            let former = as_instance(&current, &deposed);
-            let request = self.deprovision_request(&former)?;
-            settle::deprovision_call(self, &former, &request).await?;
-            let Some(mut current) = self.entry(&entry.reference) else { return Ok(()) };
-            current.deposed.retain(|known| known.instance_id != deposed.instance_id);
-            self.recorder.record(Event::Noted(Box::new(current))).await?;
-        }
-        Ok(())
-    }
-
     pub(super) fn tell(&self, event: &RunEvent) {
         self.observer.on(event);
     }
 }
 
-/// A former instance in the shape of a current one, for asking a broker about it.
-fn as_instance(current: &Instance, deposed: &Deposed) -> Instance {
-    Instance {
-        service: deposed.service.clone(),
-        name: deposed.name.clone(),
-        plan: deposed.plan.clone(),
-        instance_id: deposed.instance_id.clone(),
-        outputs: deposed.outputs.clone(),
-        sensitive: deposed.sensitive.clone(),
-        params: deposed.params.clone(),
-        deposed: Vec::new(),
-        ..current.clone()
-    }
+/// Whether the creation of an entry has begun and of its end nothing is known.
+fn is_begun(entry: &Instance) -> bool {
+    entry.operation.as_ref().is_some_and(|operation| operation.verb == Verb::Provision)
 }
 
 pub(super) fn key_of(entry: &Instance) -> String {

@@ -41,9 +41,14 @@ pub fn read_journal(text: &str, project: &Name, stage: &Name) -> Result<Journal,
     if text.trim_start().starts_with('[') {
         return read_v0(text, project, stage).map_err(|error| damaged(&error));
     }
+    let error = match wire::read_v1(text) {
+        Ok(journal) => return Ok(journal),
+        Err(error) => error,
+    };
+    // Only a journal that is not of the current version is read a second time, to see which it is.
     let Version { version } = serde_json::from_str(text).map_err(|error| damaged(&error))?;
     match version {
-        1 => wire::read_v1(text).map_err(|error| damaged(&error)),
+        JOURNAL_VERSION => Err(damaged(&error)),
         0 => Err(StateError::Damaged { reason: "version 0 is a bare list".to_owned() }),
         found => Err(StateError::Newer { found }),
     }

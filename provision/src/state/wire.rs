@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use super::{Applied, Deposed, Instance, Journal, Operation, Origin, Sealed, Status, Verb};
 use crate::name::Name;
 
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct JournalV1<'a> {
     version: u64,
@@ -134,28 +134,43 @@ struct DeposedV1 {
     params: Option<Map<String, Value>>,
 }
 
-/// The text of a journal file.
+/// The text of a journal file: a line for each field, and a line for each instance, so that a
+/// changed instance is a changed line.
 ///
 /// # Errors
 /// When a value has no JSON form.
 pub fn write_journal(journal: &Journal) -> serde_json::Result<Vec<u8>> {
-    let wire = JournalV1 {
-        version: super::JOURNAL_VERSION,
-        lineage: journal.lineage.clone(),
-        serial: journal.serial,
-        project: journal.project.clone(),
-        stage: journal.stage.clone(),
-        ledger: journal.ledger.iter().map(applied_to_wire).collect(),
-        bound: journal.bound.clone(),
-        instances: journal.instances.iter().map(instance_to_wire).collect(),
-    };
-    let mut bytes = serde_json::to_vec_pretty(&wire)?;
-    bytes.push(b'\n');
-    Ok(bytes)
+    let mut out = Vec::with_capacity(256 + journal.instances.len() * 640);
+    out.extend_from_slice(b"{\n");
+    let ledger: Vec<AppliedV1> = journal.ledger.iter().map(applied_to_wire).collect();
+    write_field(&mut out, "version", &super::JOURNAL_VERSION)?;
+    write_field(&mut out, "lineage", &journal.lineage)?;
+    write_field(&mut out, "serial", &journal.serial)?;
+    write_field(&mut out, "project", &journal.project)?;
+    write_field(&mut out, "stage", &journal.stage)?;
+    write_field(&mut out, "ledger", &ledger)?;
+    write_field(&mut out, "bound", &journal.bound)?;
+    out.extend_from_slice(b"  \"instances\": [");
+    for (index, instance) in journal.instances.iter().enumerate() {
+        out.extend_from_slice(if index == 0 { b"\n    " } else { b",\n    " });
+        serde_json::to_writer(&mut out, &instance_to_wire(instance))?;
+    }
+    out.extend_from_slice(b"\n  ]\n}\n");
+    Ok(out)
+}
+
+fn write_field(out: &mut Vec<u8>, key: &str, value: &impl Serialize) -> serde_json::Result<()> {
+    out.extend_from_slice(format!("  \"{key}\": ").as_bytes());
+    serde_json::to_writer(&mut *out, value)?;
+    out.extend_from_slice(b",\n");
+    Ok(())
 }
 
 pub(super) fn read_v1(text: &str) -> serde_json::Result<Journal> {
     let wire: JournalV1<'_> = serde_json::from_str(text)?;
+    if wire.version != super::JOURNAL_VERSION {
+        return Err(serde::de::Error::custom("it has another version"));
+    }
     Ok(Journal {
         lineage: wire.lineage,
         serial: wire.serial,

@@ -1,0 +1,111 @@
+//! Destroys instances, and what replacements left of them.
+
+use super::settle;
+use super::worker::{Shared, TaskError, key_of};
+use crate::broker::{DeprovisionRequest, ReplaceOrder};
+use crate::name::Name;
+use crate::observe;
+use crate::plan::{Step, Work};
+use crate::state::{Deposed, Event, Instance, Status, Verb};
+
+impl Shared<'_> {
+    /// Runs the part of `step` that destroys.
+    pub(super) async fn remove(&self, step: &Step) -> Result<(), TaskError> {
+        let reference = match (&step.moved_from, self.entry(&step.reference)) {
+            (Some(from), None) => from,
+            _ => &step.reference,
+        };
+        let Some(entry) = self.entry(reference) else { return Ok(()) };
+        match step.work {
+            Work::Clear | Work::Replace(ReplaceOrder::CreateFirst) => self.clear(&entry).await,
+            Work::Replace(ReplaceOrder::DeleteFirst) => {
+                self.destroy(&entry).await?;
+                let mut gone = entry.clone();
+                gone.instance_id.clear();
+                gone.outputs.clear();
+                gone.sensitive.clear();
+                gone.operation = None;
+                gone.status = Status::Provisioning;
+                gone.last_error = None;
+                self.recorder.record(Event::Done(Box::new(gone))).await?;
+                self.clear(&entry).await
+            }
+            work => {
+                if work != Work::Forget {
+                    self.destroy(&entry).await?;
+                }
+                self.clear(&entry).await?;
+                self.forget(&entry.reference).await
+            }
+        }
+    }
+
+    async fn forget(&self, reference: &Name) -> Result<(), TaskError> {
+        let event = Event::Removed { reference: reference.clone() };
+        Ok(self.recorder.record(event).await?)
+    }
+
+    async fn destroy(&self, entry: &Instance) -> Result<(), TaskError> {
+        if entry.external {
+            return Ok(());
+        }
+        let Some(mut begun) = settle::existing(self, entry).await? else { return Ok(()) };
+        let pending = entry.operation.clone().filter(|op| op.verb == Verb::Deprovision);
+        begun.operation = Some(pending.unwrap_or_else(|| self.operation(Verb::Deprovision)));
+        begun.status = Status::Deprovisioning;
+        let is_local = self.service(&entry.service)?.journal_only;
+        if !is_local {
+            self.recorder.record(Event::Begin(Box::new(begun.clone()))).await?;
+        }
+        let request = self.deprovision_request(&begun, key_of(&begun))?;
+        settle::deprovision(self, begun, &request).await
+    }
+
+    fn deprovision_request(
+        &self,
+        entry: &Instance,
+        idempotency_key: String,
+    ) -> Result<DeprovisionRequest, TaskError> {
+        let journal = self.recorder.journal();
+        Ok(DeprovisionRequest {
+            address: observe::address(&journal, entry),
+            instance_id: entry.instance_id.clone(),
+            previous: observe::previous(&journal, entry, self.world, self.env)?,
+            force: self.force,
+            idempotency_key,
+        })
+    }
+
+    /// Destroys the former instances that replacements of `entry` left, the newest first.
+    pub(super) async fn clear(&self, entry: &Instance) -> Result<(), TaskError> {
+        for deposed in entry.deposed.iter().rev() {
+            let Some(current) = self.entry(&entry.reference) else { return Ok(()) };
+            let former = as_instance(&current, deposed);
+            // An object is destroyed once, so its id makes a key that every attempt has in common.
+            let key = format!("destroy-{}-{}", deposed.service, deposed.instance_id);
+            let request = self.deprovision_request(&former, key)?;
+            settle::deprovision_call(self, &former, &request).await?;
+            let Some(mut current) = self.entry(&entry.reference) else { return Ok(()) };
+            current.deposed.retain(|known| known.instance_id != deposed.instance_id);
+            self.recorder.record(Event::Noted(Box::new(current))).await?;
+        }
+        Ok(())
+    }
+}
+
+/// A former instance in the shape of a current one, for asking a broker about it. What is under way
+/// with the current one is none of its business.
+fn as_instance(current: &Instance, deposed: &Deposed) -> Instance {
+    Instance {
+        service: deposed.service.clone(),
+        name: deposed.name.clone(),
+        plan: deposed.plan.clone(),
+        instance_id: deposed.instance_id.clone(),
+        outputs: deposed.outputs.clone(),
+        sensitive: deposed.sensitive.clone(),
+        params: deposed.params.clone(),
+        operation: None,
+        deposed: Vec::new(),
+        ..current.clone()
+    }
+}

@@ -1,0 +1,141 @@
+//! What holds for every config, every journal and every way a run can go.
+//!
+//! The seed is fixed, so that a run says something about the code and not about luck;
+//! `PROPTEST_RNG_SEED` and `PROPTEST_CASES` look further.
+#![cfg(test)]
+
+mod support;
+
+use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
+use provision::config::Document;
+use provision::diagnostic::Diagnostics;
+use provision::plan::{self, Input, Options};
+
+use support::project::{FINDABLE, TAME, WILD, desired, projects};
+use support::provider::Provider;
+use support::scene::{
+    Scene, assert_accounted_for, assert_ordered, catalog, crash_after, play, story,
+};
+
+fn cases(count: u32) -> ProptestConfig {
+    let given = ProptestConfig::default();
+    let is_given = given.cases != 256;
+    let seed = match given.rng_seed {
+        RngSeed::Random => RngSeed::Fixed(20_261_120),
+        seed => seed,
+    };
+    let cases = if is_given { given.cases } else { count };
+    ProptestConfig { cases, rng_seed: seed, failure_persistence: None, ..given }
+}
+
+proptest! {
+    #![proptest_config(cases(200))]
+
+    #[test]
+    fn a_plan_is_total_deterministic_and_ordered(
+        project in projects(WILD),
+        (past, seed) in support::journal::pasts(projects(WILD)),
+        prune: bool,
+        force: bool,
+        found: bool,
+    ) {
+        let catalog = catalog(&Provider::new(0));
+        let desired = project.desired(&catalog);
+        let journal = support::journal::journal(&past, seed, &catalog);
+        let adopted = desired.instances.iter().filter(|spec| spec.adopt && found);
+        let found = adopted.map(|spec| spec.reference.clone()).collect();
+        let options = Options { prune, force, found, ..Options::default() };
+        let input = Input { desired: &desired, journal: &journal, catalog: &catalog, options: &options };
+        let plan = plan::plan(input);
+        prop_assert!(plan.problems.is_empty(), "{:#?}\n{:#?}", plan.problems, plan.steps);
+        prop_assert_eq!(format!("{plan:?}"), format!("{:?}", plan::plan(input)));
+        assert_ordered(&plan, &journal);
+        let teardown = plan::teardown(&journal, &options);
+        prop_assert!(teardown.problems.is_empty(), "{:#?}", teardown.problems);
+        assert_ordered(&teardown, &journal);
+    }
+
+    #[test]
+    fn a_snapshot_says_what_the_config_says(project in projects(WILD)) {
+        let catalog = catalog(&Provider::new(0));
+        let config = project.config();
+        let mut problems = Diagnostics::default();
+        let document = Document::from_snapshot(config.clone(), &mut problems);
+        let snapshot = document.to_snapshot();
+        let again = Document::from_snapshot(snapshot.clone(), &mut problems);
+        prop_assert_eq!(again.to_snapshot(), snapshot.clone());
+        let (first, second) = (desired(config, &catalog), desired(snapshot, &catalog));
+        prop_assert_eq!(first.instances, second.instances);
+        prop_assert_eq!((first.order, first.env), (second.order, second.env));
+    }
+}
+
+proptest! {
+    #![proptest_config(cases(100))]
+
+    #[test]
+    fn what_is_applied_needs_no_change(
+        projects in prop::collection::vec(projects(WILD), 1..4),
+        seed: u64,
+    ) {
+        play(async {
+            let scene = Scene::new(seed);
+            for project in &projects {
+                let desired = project.desired(&scene.world.catalog);
+                scene.others_act(&desired).await;
+                let (plan, ended) = scene.apply(&desired).await;
+                assert_accounted_for(&plan, &ended);
+                let left = scene.plan(&desired).await;
+                let is_done = ended.is_complete() && left.is_clean();
+                assert!(is_done, "{}", story(&plan, &ended, &left));
+                assert!(scene.provider.breaches().is_empty(), "{:?}", scene.provider.breaches());
+            }
+        });
+    }
+
+    #[test]
+    fn after_faults_stop_everything_is_there_once(
+        projects in prop::collection::vec(projects(TAME), 1..4),
+        faults in 5_u64..60,
+        seed: u64,
+    ) {
+        play(async {
+            let scene = Scene::new(seed);
+            for project in &projects {
+                let desired = project.desired(&scene.world.catalog);
+                scene.provider.fail(faults);
+                for _ in 0..2 {
+                    let (plan, ended) = scene.apply(&desired).await;
+                    assert_accounted_for(&plan, &ended);
+                    scene.assert_nothing_is_lost().await;
+                }
+            }
+            scene.provider.fail(0);
+            let desired = projects.last().unwrap().desired(&scene.world.catalog);
+            scene.converge(&desired, 3).await;
+            scene.assert_is_live(&desired).await;
+        });
+    }
+
+    #[test]
+    fn after_crashes_everything_is_there_once(
+        crashes in prop::collection::vec((projects(FINDABLE), 0_usize..150), 1..4),
+        faults in 0_u64..20,
+        seed: u64,
+    ) {
+        play(async {
+            let scene = Scene::new(seed);
+            for (project, polls) in &crashes {
+                let desired = project.desired(&scene.world.catalog);
+                scene.provider.fail(faults);
+                crash_after(*polls, scene.apply(&desired)).await;
+                scene.assert_nothing_is_lost().await;
+            }
+            scene.provider.fail(0);
+            let desired = crashes.last().unwrap().0.desired(&scene.world.catalog);
+            scene.converge(&desired, 3).await;
+            scene.assert_is_live(&desired).await;
+        });
+    }
+}

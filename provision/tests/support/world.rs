@@ -1,0 +1,144 @@
+//! A world without a clock on the wall, without a disk and without a secret.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::{SignedDuration, Timestamp};
+use provision::name::Name;
+use provision::state::{
+    self, Journal, Record, read_journal, read_log, write_journal, write_record,
+};
+use provision::store::{Holder, Loaded, LockGuard, MemoryStore, Store, StoreError};
+use provision::world::{Clock, Ids, Vault, VaultError};
+use serde_json::Value;
+use std::sync::Mutex;
+use tokio::time::Instant;
+
+/// A clock that starts at the same time in every test and advances as tokio's paused one does.
+pub struct PausedClock(Instant);
+
+impl PausedClock {
+    pub fn new() -> Self {
+        Self(Instant::now())
+    }
+}
+
+#[async_trait]
+impl Clock for PausedClock {
+    fn now(&self) -> Timestamp {
+        let start = Timestamp::from_second(1_800_000_000).unwrap();
+        start + SignedDuration::try_from(self.0.elapsed()).unwrap()
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        tokio::time::sleep(duration).await;
+    }
+}
+
+/// Ids that count.
+#[derive(Default)]
+pub struct CountingIds(AtomicU64);
+
+impl Ids for CountingIds {
+    fn fresh(&self) -> String {
+        format!("fresh-{}", self.0.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+/// A vault that turns texts around: enough to tell a sealed one from an open one.
+pub struct MirrorVault;
+
+impl Vault for MirrorVault {
+    fn seal(&self, value: &Value) -> Result<String, VaultError> {
+        Ok(value.to_string().chars().rev().collect())
+    }
+
+    fn open(&self, sealed: &str) -> Result<Value, VaultError> {
+        let text: String = sealed.chars().rev().collect();
+        serde_json::from_str(&text).map_err(|error| VaultError(error.to_string()))
+    }
+}
+
+/// A store in memory that holds every record against what it should be: read back from its bytes, the
+/// journal as it was saved and the log so far make the journal that is loaded.
+#[derive(Clone)]
+pub struct WatchedStore {
+    inner: MemoryStore,
+    written: Arc<Mutex<Written>>,
+}
+
+struct Written {
+    journal: Journal,
+    log: Vec<u8>,
+}
+
+impl WatchedStore {
+    pub fn new() -> Self {
+        let journal = Journal::empty(Name::from("shop"), Name::from("test"));
+        let written = Written { journal: journal.clone(), log: Vec::new() };
+        Self { inner: MemoryStore::new(journal), written: Arc::new(Mutex::new(written)) }
+    }
+
+    /// The journal as it would be read from disk.
+    fn folded(&self) -> Journal {
+        let written = self.written.lock().unwrap();
+        let (records, sound) = read_log(&written.log).unwrap();
+        assert_eq!(sound, written.log.len());
+        let bytes = write_journal(&written.journal).unwrap();
+        let text = String::from_utf8(bytes).unwrap();
+        let (project, stage) = (&written.journal.project, &written.journal.stage);
+        let mut journal = read_journal(&text, project, stage).unwrap();
+        assert_eq!(journal, written.journal);
+        for record in records {
+            state::fold(&mut journal, record.event);
+        }
+        journal
+    }
+
+    /// Asserts that `journal`, which is to be saved, says what the log says.
+    fn check_saved(&self, journal: &Journal) {
+        let mut expected = self.folded();
+        // The first save names the history, and every save counts.
+        expected.serial = journal.serial;
+        expected.lineage.clone_from(&journal.lineage);
+        assert_eq!(*journal, expected);
+    }
+}
+
+#[async_trait]
+impl Store for WatchedStore {
+    async fn load(&self) -> Result<Loaded, StoreError> {
+        self.inner.load().await
+    }
+
+    async fn lock(&self, holder: &Holder) -> Result<Box<dyn LockGuard>, StoreError> {
+        self.inner.lock(holder).await
+    }
+
+    async fn append(&self, records: &[Record]) -> Result<(), StoreError> {
+        // A crash may come before the records are durable and after.
+        tokio::task::yield_now().await;
+        self.inner.append(records).await?;
+        for record in records {
+            write_record(record, &mut self.written.lock().unwrap().log).unwrap();
+        }
+        assert_eq!(self.inner.load().await?.journal, self.folded());
+        tokio::task::yield_now().await;
+        Ok(())
+    }
+
+    async fn save(&self, journal: &Journal) -> Result<(), StoreError> {
+        tokio::task::yield_now().await;
+        self.check_saved(journal);
+        *self.written.lock().unwrap() = Written { journal: journal.clone(), log: Vec::new() };
+        self.inner.save(journal).await?;
+        tokio::task::yield_now().await;
+        Ok(())
+    }
+
+    fn place(&self) -> String {
+        self.inner.place()
+    }
+}
