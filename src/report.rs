@@ -6,7 +6,7 @@ use provision::diagnostic::{Diagnostic, Diagnostics, Severity, Sources};
 use serde_json::{Value, json};
 
 use crate::failure::Failure;
-use crate::terminal::{out, talk};
+use crate::terminal::{BAD, BOLD, CHANGE, out, paint, talk};
 
 /// Shows problems to a person.
 pub fn show(problems: &Diagnostics, sources: &Sources) {
@@ -78,12 +78,25 @@ fn render(problem: &Diagnostic, sources: &Sources) -> String {
                 Snippet::source(&source.text).path(&source.name).fold(true).annotation(annotation);
             groups.push(title.element(snippet));
         }
-        _ => groups.push(Group::with_title(title)),
+        _ => return placeless(problem),
     }
     if let Some(help) = &problem.help {
         groups.push(Group::with_title(Level::HELP.secondary_title(help)));
     }
     Renderer::styled().decor_style(DecorStyle::Ascii).render(&groups).to_string()
+}
+
+/// A problem without a place: the renderer would draw an empty frame around it.
+fn placeless(problem: &Diagnostic) -> String {
+    let (word, style) = match problem.severity {
+        Severity::Error => ("error", BAD),
+        Severity::Warning => ("warning", CHANGE),
+    };
+    let mut text = format!("{}: {}", paint(style, word), problem.summary);
+    if let Some(help) = &problem.help {
+        text.push_str(&format!("\n{}: {help}", paint(BOLD, "help")));
+    }
+    text
 }
 
 /// A range inside the text, on character boundaries, cut off at its first line's end.

@@ -34,6 +34,7 @@ impl<'a> Human<'a> {
             Outcome::Failed { error, .. } => paint(BAD, format!("failed: {error}")),
             Outcome::Skipped { because } => paint(CHANGE, format!("skipped: {because} failed")),
             Outcome::Interrupted => paint(CHANGE, "not started"),
+            Outcome::InFlight => paint(CHANGE, "in flight: recorded, its end is not known yet"),
         };
         let head = format!("{symbol:>3} {:<11}", step.action.as_str());
         let width = self.width;
@@ -135,7 +136,8 @@ fn outcome_json(step: &Step, outcome: &Outcome) -> Value {
         Outcome::Unchanged => ("unchanged", None, None, None),
         Outcome::Failed { error, help } => ("failed", Some(error), help.as_deref(), None),
         Outcome::Skipped { because } => ("skipped", None, None, Some(because)),
-        Outcome::Interrupted => ("interrupted", None, None, None),
+        Outcome::Interrupted => ("not-started", None, None, None),
+        Outcome::InFlight => ("in-flight", None, None, None),
     };
     json!({
         "type": "ended", "ref": step.reference, "action": step.action.as_str(), "outcome": word,
@@ -151,6 +153,7 @@ struct Tally {
     failed: Vec<Name>,
     skipped: Vec<Name>,
     unstarted: Vec<Name>,
+    in_flight: Vec<Name>,
 }
 
 impl Tally {
@@ -163,6 +166,7 @@ impl Tally {
             failed: Vec::new(),
             skipped: Vec::new(),
             unstarted: Vec::new(),
+            in_flight: Vec::new(),
         };
         for (index, outcome) in &ended.outcomes {
             let Some(step) = plan.steps.get(*index) else { continue };
@@ -172,6 +176,7 @@ impl Tally {
                 Outcome::Failed { .. } => tally.failed.push(step.reference.clone()),
                 Outcome::Skipped { .. } => tally.skipped.push(step.reference.clone()),
                 Outcome::Interrupted => tally.unstarted.push(step.reference.clone()),
+                Outcome::InFlight => tally.in_flight.push(step.reference.clone()),
             }
         }
         let count = |action| done.get(&action).copied().unwrap_or_default();
@@ -198,9 +203,12 @@ pub fn summary(plan: &Plan, ended: &Ended, what: &str) {
         "{verdict} Resources: {} added, {} changed, {} destroyed.",
         tally.added, tally.changed, tally.destroyed
     ));
-    for (word, names) in
-        [("Failed", &tally.failed), ("Skipped", &tally.skipped), ("Not started", &tally.unstarted)]
-    {
+    for (word, names) in [
+        ("Failed", &tally.failed),
+        ("Skipped", &tally.skipped),
+        ("In flight", &tally.in_flight),
+        ("Not started", &tally.unstarted),
+    ] {
         if !names.is_empty() {
             let names: Vec<&str> = names.iter().map(Name::as_str).collect();
             out(format!("{}: {}.", paint(BOLD, word), names.join(", ")));
@@ -227,6 +235,7 @@ pub fn summary_json(plan: &Plan, ended: &Ended) {
         "destroyed": tally.destroyed,
         "failed": tally.failed,
         "skipped": tally.skipped,
+        "in_flight": tally.in_flight,
         "not_started": tally.unstarted,
         "serial": ended.journal.serial,
     }));

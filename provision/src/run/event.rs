@@ -61,8 +61,11 @@ pub enum Outcome {
         /// That instance.
         because: Name,
     },
-    /// The run was stopped before it ended.
+    /// The run was stopped before it started.
     Interrupted,
+    /// The run was stopped while the provider was at it; it is recorded, and the next run finds out
+    /// how it ended.
+    InFlight,
 }
 
 impl Outcome {
@@ -73,7 +76,8 @@ impl Outcome {
             Self::Done => 1,
             Self::Skipped { .. } => 2,
             Self::Interrupted => 3,
-            Self::Failed { .. } => 4,
+            Self::InFlight => 4,
+            Self::Failed { .. } => 5,
         }
     }
 }

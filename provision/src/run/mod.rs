@@ -9,7 +9,7 @@ mod secrets;
 mod settle;
 mod worker;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::pin::Pin;
 use std::time::Duration;
 
@@ -120,6 +120,8 @@ struct Progress<'a> {
     outcomes: BTreeMap<usize, Outcome>,
     /// How many tasks of each step are open, and the worst end of the others.
     open: BTreeMap<usize, (usize, Outcome)>,
+    /// The steps of which a task was started.
+    begun: BTreeSet<usize>,
     interrupted: bool,
     abandoned: bool,
 }
@@ -135,14 +137,16 @@ impl<'a> Progress<'a> {
             observer: settings.observer,
             outcomes: BTreeMap::new(),
             open,
+            begun: BTreeSet::new(),
             interrupted: false,
             abandoned: false,
         }
     }
 
-    fn started(&self, task: usize) {
-        let step = self.plan.tasks.list.get(task).and_then(|task| self.plan.steps.get(task.step));
-        if let Some(step) = step {
+    fn started(&mut self, task: usize) {
+        let Some(index) = self.plan.tasks.list.get(task).map(|task| task.step) else { return };
+        self.begun.insert(index);
+        if let Some(step) = self.plan.steps.get(index) {
             let event =
                 RunEvent::Started { reference: step.reference.clone(), action: step.action };
             self.observer.on(&event);
@@ -172,10 +176,12 @@ impl<'a> Progress<'a> {
     fn interrupt(&mut self) {
         let open: Vec<usize> = self.open.keys().copied().collect();
         for step in open {
+            let is_begun = self.begun.contains(&step);
+            let outcome = if is_begun { Outcome::InFlight } else { Outcome::Interrupted };
             if let Some((_, worst)) = self.open.get_mut(&step)
-                && Outcome::Interrupted.badness() > worst.badness()
+                && outcome.badness() > worst.badness()
             {
-                *worst = Outcome::Interrupted;
+                *worst = outcome;
             }
             self.end(step);
         }
