@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use prov_test::Sandbox;
 
 mod bad_input;
+mod outputs;
 mod scripts;
 
 /// An empty project to run `prov` in.
