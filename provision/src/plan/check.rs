@@ -97,7 +97,8 @@ fn check_order(plan: &Plan, problems: &mut Diagnostics) {
             makes.insert(&step.reference, places.get(index).copied().unwrap_or_default());
         }
     }
-    for step in &plan.steps {
+    // What a leftover needed says nothing about the instance that is made under its ref.
+    for step in plan.steps.iter().filter(|step| step.reason != Reason::Leftover) {
         let Some(own) = makes.get(&step.reference) else { continue };
         for need in &step.depends_on {
             if makes.get(need).is_some_and(|needed| needed >= own) {

@@ -67,6 +67,8 @@ pub enum Reason {
     },
     /// It is not declared, and the config said to keep it.
     Retained,
+    /// Its creation failed: there is no object, only the entry.
+    NeverMade,
     /// A replacement left former instances behind.
     Leftover,
     /// The user asked for its removal.
@@ -102,6 +104,7 @@ impl Reason {
             Self::OrphanProtected => "orphan-protected",
             Self::NeededBy { .. } => "needed",
             Self::Retained => "retained",
+            Self::NeverMade => "never-made",
             Self::Leftover => "leftover",
             Self::Requested => "requested",
             Self::Protected => "protected",
@@ -136,6 +139,7 @@ impl fmt::Display for Reason {
             Self::OrphanProtected => f.write_str("not in the config, but protected: kept"),
             Self::NeededBy { kept } => write!(f, "needed by {kept}, which is kept"),
             Self::Retained => f.write_str("retained: forgotten, lives on"),
+            Self::NeverMade => f.write_str("its creation failed, there is nothing to destroy"),
             Self::Leftover => f.write_str("left behind by a replacement"),
             Self::Requested => f.write_str("torn down"),
             Self::Protected => f.write_str("protected: kept"),

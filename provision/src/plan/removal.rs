@@ -61,7 +61,9 @@ fn is_removal_begun(entry: &Instance) -> bool {
 }
 
 fn orphan_decision(entry: &Instance, options: &Options) -> (Action, Reason, Work) {
-    if entry.retain || entry.external || is_nothing(entry) {
+    if is_nothing(entry) {
+        (Action::Forget, Reason::NeverMade, Work::Forget)
+    } else if entry.retain || entry.external {
         (Action::Forget, Reason::Retained, Work::Forget)
     } else if entry.protected && !options.force {
         (Action::Noop, Reason::OrphanProtected, Work::Nothing)
