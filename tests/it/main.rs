@@ -9,6 +9,7 @@ use prov_test::Sandbox;
 mod bad_input;
 mod outputs;
 mod scripts;
+mod tidy;
 
 /// An empty project to run `prov` in.
 fn sandbox() -> Sandbox {
