@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use tokio::sync::Notify;
 
 use crate::cli::Writing;
-use crate::context::{Context, Project};
+use crate::context::{Context, Project, environment};
 use crate::exit::Exit;
 use crate::failure::{Failure, sentence};
 use crate::sink::Variable;
@@ -134,6 +134,7 @@ async fn start(
         force: order.force,
         stop: &stop,
         observer,
+        env: &environment().map(|(name, value)| (Name::from(name), value)).collect(),
         ledger: order.ledger.clone(),
     };
     let ended = run::run(plan, desired, journal, &project.world, &settings).await;

@@ -12,6 +12,7 @@ use brokers::local;
 use etcetera::BaseStrategy as _;
 use jiff::Timestamp;
 use provision::broker::Catalog;
+use provision::config::expression::{self, Expression, Segment};
 use provision::config::{Desired, Document, Format, Node, Rules, Scope, parse, parse_placeless};
 use provision::diagnostic::{Diagnostic, Diagnostics, Sources, Span};
 use provision::name::{Name, is_ref};
@@ -125,7 +126,7 @@ impl Context {
                 .map_or_else(|| "project".to_owned(), |name| name.to_string_lossy().into_owned()),
         };
         let name = Name::from(name);
-        let store = FileStore::new(self.journal_path(&document), name.clone(), self.stage.clone());
+        let store = FileStore::new(self.journal_path(&document)?, name.clone(), self.stage.clone());
         let recipients: Vec<String> =
             document.recipients.iter().map(|recipient| recipient.value.clone()).collect();
         let given = std::env::var("PROV_AGE_IDENTITY").ok();
@@ -143,14 +144,44 @@ impl Context {
         Ok(Project { document, name, world, store, sink })
     }
 
-    fn journal_path(&self, document: &Document) -> PathBuf {
+    fn journal_path(&self, document: &Document) -> Result<PathBuf, Failure> {
         if let Some(path) = &self.global.journal {
-            return std::env::current_dir().unwrap_or_default().join(path);
+            return Ok(std::env::current_dir().unwrap_or_default().join(path));
         }
         match &document.journal {
-            Some(path) => self.root.join(path.value.replace("${stage}", self.stage.as_str())),
-            None => self.root.join(".prov").join(format!("{}.journal.json", self.stage)),
+            Some(path) => {
+                Ok(self.root.join(self.setting_path("journal", &path.value, path.span)?))
+            }
+            None => Ok(self.root.join(".prov").join(format!("{}.journal.json", self.stage))),
         }
+    }
+
+    /// A path among the settings, which may hold `${stage}` and `${env.X}`.
+    fn setting_path(&self, field: &str, text: &str, span: Span) -> Result<String, Failure> {
+        let unusable = |summary: String| {
+            let mut problems = Diagnostics::default();
+            let help = "A setting may hold `${stage}` and `${env.NAME}`.";
+            problems.push(Diagnostic::error("setting", summary).at(span).help(help));
+            Failure::of(Exit::Error, problems)
+        };
+        let segment = |segment: Segment<'_>| match segment {
+            Segment::Text(text) => Ok(text.to_owned()),
+            Segment::Stage => Ok(self.stage.to_string()),
+            Segment::Env(name) => std::env::var(name)
+                .map_err(|_| unusable(format!("The environment variable `{name}` is not set."))),
+            _ => Err(unusable(format!("`{field}` reads something that is not known this early."))),
+        };
+        let path = match expression::parse(text) {
+            Ok(Expression::Literal(literal)) => literal.into_owned(),
+            Ok(Expression::Template(segments)) => {
+                segments.into_iter().map(segment).collect::<Result<String, Failure>>()?
+            }
+            _ => return Err(unusable(format!("`{field}` is not a path: `{text}`."))),
+        };
+        if provision::config::escapes(&path) && !self.global.allow_outside {
+            return Err(self.outside(field, &path, span));
+        }
+        Ok(path)
     }
 
     /// The folder of migrations, relative to the project.
@@ -174,10 +205,7 @@ impl Context {
             ),
         };
         let default = self.default_env_file();
-        let file = path.unwrap_or(&default).replace("${stage}", self.stage.as_str());
-        if provision::config::escapes(&file) && !self.global.allow_outside {
-            return Err(self.outside("sink", &file, node.span));
-        }
+        let file = self.setting_path("sink", path.unwrap_or(&default), node.span)?;
         let is_json = kind == Some("json") || kind.is_none() && file.ends_with(".json");
         match kind {
             Some("none") => Ok(Sink::None),
@@ -368,13 +396,10 @@ impl Context {
         catalog: &Catalog,
         problems: &mut Diagnostics,
     ) -> Result<Option<Desired>, Failure> {
-        let text = |(name, value): (OsString, OsString)| {
-            Some((name.into_string().ok()?, value.into_string().ok()?))
-        };
         let scope = Scope {
             stage: self.stage.to_string(),
             vars: self.given_vars()?,
-            env: std::env::vars_os().filter_map(text).collect(),
+            env: environment().collect(),
         };
         let rules = Rules { allow_outside: self.global.allow_outside };
         Ok(document.desired(scope, catalog, rules, problems))
@@ -383,10 +408,8 @@ impl Context {
     /// `--var NAME=VALUE` and `PROV_VAR_NAME`; the flag wins.
     fn given_vars(&self) -> Result<BTreeMap<String, Value>, Failure> {
         let mut vars = BTreeMap::new();
-        for (name, value) in std::env::vars_os() {
-            if let (Ok(name), Ok(value)) = (name.into_string(), value.into_string())
-                && let Some(name) = name.strip_prefix("PROV_VAR_")
-            {
+        for (name, value) in environment() {
+            if let Some(name) = name.strip_prefix("PROV_VAR_") {
                 vars.insert(name.to_owned(), Value::from(value));
             }
         }
@@ -449,6 +472,13 @@ impl Project {
 pub fn catalog(root: &Path, allow_outside: bool) -> Catalog {
     let settings = local::Settings { root: root.to_owned(), allow_outside };
     Catalog::new(brokers::local(&settings))
+}
+
+/// The environment, as far as it is text.
+pub fn environment() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os().filter_map(|(name, value): (OsString, OsString)| {
+        Some((name.into_string().ok()?, value.into_string().ok()?))
+    })
 }
 
 /// Where the user's own age identity is.

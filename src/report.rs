@@ -83,7 +83,7 @@ fn render(problem: &Diagnostic, sources: &Sources) -> String {
     if let Some(help) = &problem.help {
         groups.push(Group::with_title(Level::HELP.secondary_title(help)));
     }
-    Renderer::styled().decor_style(DecorStyle::Ascii).render(&groups).to_string()
+    Renderer::styled().decor_style(DecorStyle::Ascii).render(&groups)
 }
 
 /// A problem without a place: the renderer would draw an empty frame around it.

@@ -26,6 +26,6 @@ pub async fn run(context: &mut Context, args: Args) -> super::Answer {
     let prune = args.pruning.resolve(desired.prune);
     let plan = make_plan(&project, &desired, &journal, prune, false).await?;
     show_plan(context, &plan, false);
-    let is_good = plan.is_clean() && !(args.orphans && !plan.orphans.is_empty());
+    let is_good = plan.is_clean() && (!args.orphans || plan.orphans.is_empty());
     Ok(if is_good { Exit::Done } else { Exit::Changes })
 }

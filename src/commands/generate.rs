@@ -71,13 +71,9 @@ fn next(
 
 /// A name is part of a file name; one that could lead elsewhere is refused, not mended.
 fn safe_name(name: &str) -> Result<String, Failure> {
-    let suggestion = migration::file_name_of(name);
-    if suggestion.as_deref() == Some(name)
-        || name.chars().all(|c| c.is_alphanumeric() || " _-".contains(c))
-    {
-        if let Some(name) = suggestion {
-            return Ok(name);
-        }
+    let is_fit = |c: char| c.is_alphanumeric() || " _-".contains(c);
+    if let Some(fit) = migration::file_name_of(name).filter(|_| name.chars().all(is_fit)) {
+        return Ok(fit);
     }
     let summary = format!("`{name}` cannot be the name of a migration.");
     let help = "Use letters, digits, `_` and `-`.";

@@ -40,7 +40,8 @@ pub async fn run(context: &mut Context, args: &Args) -> super::Answer {
     let history = context.history().load()?;
     let _lock = project.lock("prov migrate", args.writing.lock_timeout).await?;
     let journal = seeded(context, &project, &history).await?;
-    let pending = migration::pending(&history, &journal.ledger).map_err(ledger_failure)?;
+    let pending =
+        migration::pending(&history, &journal.ledger).map_err(|error| ledger_failure(&error))?;
     let applied = history.len() - pending.len();
     let goal = match args.to {
         Some(index) => position_of(index, &history)?,
@@ -129,7 +130,7 @@ fn entry(migration: &Migration, applied_at: Timestamp, run: &str) -> Applied {
 }
 
 /// Why a ledger does not fit its history.
-pub fn ledger_failure(error: LedgerError) -> Failure {
+pub fn ledger_failure(error: &LedgerError) -> Failure {
     let help = "Restore the migrations folder from version control; to change what was migrated, \
         generate a new migration.";
     Failure::with_help(Exit::Error, "ledger", sentence(&error.to_string()), help)

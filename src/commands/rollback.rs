@@ -32,7 +32,7 @@ pub async fn run(context: &mut Context, args: &Args) -> super::Answer {
     let history = context.history().load()?;
     let _lock = project.lock("prov rollback", args.writing.lock_timeout).await?;
     let journal = seeded(context, &project, &history).await?;
-    migration::pending(&history, &journal.ledger).map_err(ledger_failure)?;
+    migration::pending(&history, &journal.ledger).map_err(|error| ledger_failure(&error))?;
     let applied = journal.ledger.len();
     let goal = match args.index {
         Some(index) => position_of(index, &history)?,

@@ -48,6 +48,8 @@ pub struct Settings<'a> {
     pub stop: &'a Notify,
     /// Who watches.
     pub observer: &'a dyn Observer,
+    /// The environment, for removals of what is not declared any more.
+    pub env: &'a BTreeMap<Name, String>,
     /// The ledger to record when every step is done, for a run that migrates.
     pub ledger: Option<Vec<Applied>>,
 }
@@ -91,7 +93,6 @@ pub async fn run(
     // A log that was left by a crash is folded in already; saving drops it before a new one starts.
     journal.serial += 1;
     world.store.save(&journal).await?;
-    let env = BTreeMap::new();
     let start = LogEvent::Run {
         run: settings.run.clone(),
         lineage: journal.lineage.clone(),
@@ -103,7 +104,7 @@ pub async fn run(
         recorder: Recorder::new(world.store.clone(), world.clock.clone(), journal),
         secrets: Secrets::default(),
         observer: settings.observer,
-        env: desired.map_or(&env, |desired| &desired.env),
+        env: settings.env,
         desired,
         force: settings.force,
     };

@@ -106,6 +106,7 @@ impl Scene {
             force: true,
             stop: &stop,
             observer: &Silent,
+            env: &desired.env,
             ledger: None,
         };
         let journal = self.journal().await;
