@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use prov_test::Sandbox;
 
 mod bad_input;
+mod docs;
 mod outputs;
 mod scripts;
 mod tidy;

@@ -36,6 +36,12 @@ impl Default for Redactions {
 }
 
 impl Redactions {
+    /// Replaces nothing.
+    #[must_use]
+    pub fn none() -> Self {
+        Self { texts: Vec::new(), patterns: Vec::new() }
+    }
+
     /// Also replaces `text`; what was added first is replaced first.
     pub fn text(&mut self, text: &str, stand_in: &str) {
         self.texts.push((text.to_owned(), stand_in.to_owned()));

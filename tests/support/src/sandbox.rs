@@ -78,6 +78,13 @@ impl Sandbox {
         self
     }
 
+    /// The same sandbox with outputs shown as they are.
+    #[must_use]
+    pub fn unredacted(mut self) -> Self {
+        self.redactions = Redactions::none();
+        self
+    }
+
     /// Writes a file of the project, making its folders.
     pub fn file(&self, path: impl AsRef<Path>, text: impl AsRef<[u8]>) -> &Self {
         let path = self.root().join(path);
