@@ -54,18 +54,28 @@ fn entry_length(text: &str) -> usize {
     let Some(equals) = line.find('=').filter(|_| name_of(line).is_some()) else { return first };
     let value = text.get(equals + 1..).unwrap_or_default();
     let lead = value.len() - value.trim_start_matches([' ', '\t']).len();
-    let quote = value.trim_start_matches([' ', '\t']).chars().next();
-    let Some(quote @ ('\'' | '"')) = quote else { return first };
-    let start = equals + 1 + lead + 1;
+    match quoted_length(value.get(lead..).unwrap_or_default()) {
+        Some(length) => line_end(equals + 1 + lead + length),
+        None => first,
+    }
+}
+
+/// How long the quoted parts are that `value` starts with, one right after the other as in
+/// `'it'\''s'`. `None` when it starts with no quote, or the last quote is never closed.
+fn quoted_length(value: &str) -> Option<usize> {
+    let mut open = None;
     let mut escaped = false;
-    for (at, character) in text.get(start..).unwrap_or_default().char_indices() {
-        match character {
-            '\\' if quote == '"' && !escaped => escaped = true,
-            found if found == quote && !escaped => return line_end(start + at),
-            _ => escaped = false,
+    for (at, character) in value.char_indices() {
+        match (open, character) {
+            _ if escaped => escaped = false,
+            (None | Some('"'), '\\') => escaped = true,
+            (None, '\'' | '"') => open = Some(character),
+            (None, _) => return (at > 0).then_some(at),
+            (Some(quote), found) if found == quote => open = None,
+            _ => {}
         }
     }
-    first
+    (open.is_none() && !value.is_empty()).then_some(value.len())
 }
 
 /// A value as shells and dotenv readers both read it back, where such a form exists: bare, in
@@ -129,6 +139,21 @@ mod tests {
             &expect![[r"
                 A=x
                 B=1
+            "]],
+        );
+    }
+
+    #[test]
+    fn a_value_of_several_quoted_parts_is_replaced_as_a_whole() {
+        check(
+            "A='it'\\''s $5\n'\nB='\n'\\''\n'\nC='open\nD=1\n",
+            &[("A", "x"), ("B", "y"), ("D", "z")],
+            &[],
+            &expect![[r"
+                A=x
+                B=y
+                C='open
+                D=z
             "]],
         );
     }
