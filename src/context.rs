@@ -51,6 +51,8 @@ pub struct Project {
     pub document: Document,
     /// The project's name.
     pub name: Name,
+    /// The stage.
+    pub stage: Name,
     /// The effects.
     pub world: World,
     /// The store, as what it is.
@@ -141,7 +143,7 @@ impl Context {
             vault: Arc::new(vault),
         };
         let sink = self.sink(&document)?;
-        Ok(Project { document, name, world, store, sink })
+        Ok(Project { document, name, stage: self.stage.clone(), world, store, sink })
     }
 
     fn journal_path(&self, document: &Document) -> Result<PathBuf, Failure> {
@@ -209,6 +211,7 @@ impl Context {
         let is_json = kind == Some("json") || kind.is_none() && file.ends_with(".json");
         match kind {
             Some("none") => Ok(Sink::None),
+            Some("stdout") if self.global.json => Ok(Sink::Events),
             Some("stdout") => Ok(Sink::Stdout),
             Some("dotenv" | "json") | None if is_json => Ok(Sink::Json(self.root.join(file))),
             Some("dotenv") | None => Ok(Sink::Dotenv(self.root.join(file))),
@@ -435,6 +438,16 @@ impl Project {
     /// When it is damaged, newer or unreadable.
     pub async fn load(&self) -> Result<Loaded, Failure> {
         let mut loaded = self.world.store.load().await?;
+        if loaded.existed && loaded.journal.stage != self.stage {
+            let summary = format!(
+                "The journal {} is that of the stage `{}`, not of `{}`.",
+                self.store.path().display(),
+                loaded.journal.stage,
+                self.stage
+            );
+            let help = "Give each stage its own: put `${stage}` into `journal`.";
+            return Err(Failure::with_help(Exit::Error, "other-stage", summary, help));
+        }
         // Version 0 of the journal does not know kinds.
         let unknown: Vec<_> =
             loaded.journal.instances.iter().filter(|i| i.kind == "").cloned().collect();

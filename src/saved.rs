@@ -103,7 +103,7 @@ impl SavedPlan {
         let journal = basis.journal;
         let stale = if self.stage != journal.stage.as_str() {
             format!("it was made for the stage `{}`", self.stage)
-        } else if self.lineage != journal.lineage {
+        } else if self.lineage != journal.lineage && !self.lineage.is_empty() {
             "it was made for another journal".to_owned()
         } else if self.serial != journal.serial {
             format!("the journal has moved on from serial {} to {}", self.serial, journal.serial)

@@ -11,7 +11,7 @@ use crate::name::Name;
 use crate::plan::{Lookup, fill, with_defaults};
 use crate::state::{Instance, Journal};
 use crate::value::{Output, Outputs, Resolved};
-use crate::world::{VaultError, World};
+use crate::world::World;
 
 /// What was found for one entry of the journal.
 #[derive(Clone, Debug, PartialEq)]
@@ -45,21 +45,14 @@ pub struct Observation {
     pub live: Option<Live>,
 }
 
-/// The outputs of an entry, secrets opened.
-///
-/// # Errors
-/// When a secret does not open.
-pub fn opened(
-    outputs: &BTreeMap<Name, Value>,
-    sensitive: &BTreeMap<Name, crate::state::Sealed>,
-    world: &World,
-) -> Result<Map<String, Value>, VaultError> {
-    let mut all: Map<String, Value> =
-        outputs.iter().map(|(key, value)| (key.to_string(), value.clone())).collect();
-    for (key, sealed) in sensitive {
-        all.insert(key.to_string(), world.vault.open(&sealed.sealed)?);
-    }
-    Ok(all)
+/// The outputs of an entry, secrets opened. One that does not open is left out: an identity that
+/// was lost must not keep anybody from replacing or destroying what it was for.
+fn opened(entry: &Instance, world: &World) -> Map<String, Value> {
+    let plain = entry.outputs.iter().map(|(key, value)| (key.to_string(), value.clone()));
+    let open = |(key, sealed): (&Name, &crate::state::Sealed)| {
+        Some((key.to_string(), world.vault.open(&sealed.sealed).ok()?))
+    };
+    plain.chain(entry.sensitive.iter().filter_map(open)).collect()
 }
 
 /// The address of a journal entry.
@@ -76,15 +69,13 @@ pub fn address(journal: &Journal, entry: &Instance) -> Address {
 
 /// What the journal knows of an entry, for a broker. References in its params are resolved as far
 /// as the journal still knows what they mean.
-///
-/// # Errors
-/// When a secret does not open.
+#[must_use]
 pub fn previous(
     journal: &Journal,
     entry: &Instance,
     world: &World,
     env: &BTreeMap<Name, String>,
-) -> Result<Previous, VaultError> {
+) -> Previous {
     let output = |reference: &str, key: &str| {
         let producer = journal.instances.get(reference)?;
         match producer.sensitive.get(key) {
@@ -98,12 +89,12 @@ pub fn previous(
         .into_iter()
         .filter_map(|(key, value)| fill(&value, &lookup).map(|value| (key, value)))
         .collect();
-    Ok(Previous {
+    Previous {
         name: Some(entry.name.clone()),
         plan: entry.plan.clone(),
         params: Resolved(with_defaults(&params, world.catalog.service(entry.service.as_str()))),
-        outputs: Resolved(opened(&entry.outputs, &entry.sensitive, world)?),
-    })
+        outputs: Resolved(opened(entry, world)),
+    }
 }
 
 /// Holds every entry against what is live, some at a time.
@@ -145,8 +136,7 @@ async fn fetch(
     if world.catalog.service(entry.service.as_str()).is_some_and(|service| service.journal_only) {
         return Ok(Some(recorded(entry)));
     }
-    let previous = previous(journal, entry, world, &BTreeMap::new())
-        .map_err(|error| BrokerError::new(ErrorKind::Failed, error.to_string()))?;
+    let previous = previous(journal, entry, world, &BTreeMap::new());
     let request = FetchRequest {
         address: address(journal, entry),
         instance_id: entry.instance_id.clone(),
@@ -173,8 +163,9 @@ fn compare(entry: &Instance, live: &Live, world: &World) -> LiveState {
     let mut drift = Vec::new();
     for (key, output) in &live.outputs.0 {
         if let Some(sealed) = entry.sensitive.get(key) {
-            let same = world.vault.open(&sealed.sealed).is_ok_and(|value| value == output.value);
-            if !same {
+            // A secret that does not open cannot be compared.
+            let differs = world.vault.open(&sealed.sealed).is_ok_and(|value| value != output.value);
+            if differs {
                 let mask = Value::from("(sensitive)");
                 drift.push((key.clone(), mask.clone(), mask));
             }

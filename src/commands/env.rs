@@ -1,11 +1,11 @@
 //! `prov env`: the bound variables, in clear: that is what they are for.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::change::bound_variables;
 use crate::context::Context;
 use crate::exit::Exit;
-use crate::sink::{quote, shell_quote};
+use crate::sink::{Variable, quote, shell_quote};
 use crate::terminal::out;
 use crate::view;
 
@@ -36,12 +36,14 @@ pub async fn run(context: &mut Context, args: &Args) -> super::Answer {
     let project = context.project_or_bare()?;
     let journal = project.load().await?.journal;
     let variables = bound_variables(&project, &journal, None)?;
-    let default = if context.global.json { Form::Json } else { Form::Dotenv };
-    match args.format.unwrap_or(default) {
+    if context.global.json && args.format.is_none() {
+        let variables = to_object(variables);
+        view::document(&json!({ "format_version": view::FORMAT_VERSION, "variables": variables }));
+        return Ok(Exit::Done);
+    }
+    match args.format.unwrap_or(Form::Dotenv) {
         Form::Json => {
-            let object: Map<String, Value> =
-                variables.into_iter().map(|(name, value)| (name, Value::from(value))).collect();
-            view::document(&Value::Object(object));
+            view::document(&Value::Object(to_object(variables)));
         }
         Form::Dotenv => {
             for (name, value) in variables {
@@ -55,4 +57,8 @@ pub async fn run(context: &mut Context, args: &Args) -> super::Answer {
         }
     }
     Ok(Exit::Done)
+}
+
+fn to_object(variables: Vec<Variable>) -> Map<String, Value> {
+    variables.into_iter().map(|(name, value)| (name, Value::from(value))).collect()
 }

@@ -47,7 +47,7 @@ pub async fn run(context: &mut Context, args: &Args) -> super::Answer {
     save(&project, &mut journal).await?;
     sync_sink(&project, journal, Some(&desired)).await?;
     if context.global.json {
-        view::document(&view::instances::json(&instance));
+        view::document(&view::versioned(view::instances::json(&instance)));
     } else {
         let what = format!("{} · {}", spec.service, instance.instance_id);
         out(format!("Imported {} ({what}). `prov plan` shows what differs.", spec.reference));

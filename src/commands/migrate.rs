@@ -90,7 +90,10 @@ pub fn position_of(index: u32, history: &[Migration]) -> Result<usize, Failure> 
     found.map(|position| position + 1).ok_or_else(|| {
         let summary = format!("There is no migration with the index {index:04}.");
         let tags: Vec<&str> = history.iter().map(|migration| migration.tag.as_str()).collect();
-        let help = format!("There are: {}.", tags.join(", "));
+        let help = match tags.is_empty() {
+            true => "`prov generate` writes the first from the config.".to_owned(),
+            false => format!("There are: {}.", tags.join(", ")),
+        };
         Failure::with_help(Exit::Error, "unknown-migration", summary, help)
     })
 }
@@ -163,7 +166,9 @@ impl Task<'_> {
         let Some(migration) = count.checked_sub(1).and_then(|last| self.history.get(last)) else {
             return Ok(journal);
         };
-        if !context.global.json {
+        if context.global.json {
+            out(view::versioned(json!({ "type": "migration", "tag": migration.tag })));
+        } else {
             talk(format!("▸ {}", migration.tag));
         }
         let desired = self.desired(context, migration)?;

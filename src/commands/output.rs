@@ -3,7 +3,7 @@
 use provision::state::Instance;
 use provision::value::as_text;
 use provision::world::Vault;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::show::find;
 use crate::context::Context;
@@ -73,7 +73,7 @@ fn outputs(instance: &Instance, vault: Option<&dyn Vault>) -> Result<Map<String,
 
 fn print_all(context: &Context, all: &Map<String, Value>) {
     if context.global.json {
-        view::document(&Value::Object(all.clone()));
+        view::document(&json!({ "format_version": view::FORMAT_VERSION, "outputs": all }));
         return;
     }
     for (reference, outputs) in all {
@@ -85,7 +85,7 @@ fn print_all(context: &Context, all: &Map<String, Value>) {
 
 fn print_one(context: &Context, outputs: &Map<String, Value>) {
     if context.global.json {
-        view::document(&Value::Object(outputs.clone()));
+        view::document(&json!({ "format_version": view::FORMAT_VERSION, "outputs": outputs }));
         return;
     }
     for (key, value) in outputs {
@@ -93,7 +93,7 @@ fn print_one(context: &Context, outputs: &Map<String, Value>) {
     }
 }
 
-/// One value, bare, so that a shell can take it.
+/// One value, bare, so that a shell can take it; under `--json` in its JSON type, bare as well.
 fn print_value(
     context: &Context,
     instance: &Instance,

@@ -1,7 +1,7 @@
 //! `prov pull`: the journal beside what is live.
 
 use provision::observe::{self, LiveState, Observation};
-use provision::state::{Instance, Journal, Sealed};
+use provision::state::{DRIFTED, Instance, Journal, Sealed};
 use provision::world::World;
 use serde_json::{Value, json};
 
@@ -150,7 +150,7 @@ fn take_over(
             instance.outputs.insert(key.clone(), output.value.clone());
         }
     }
-    instance.inputs = Some("drifted".to_owned());
+    instance.inputs = Some(DRIFTED.to_owned());
     instance.updated_at = Some(project.world.clock.now());
     Ok(())
 }

@@ -26,7 +26,7 @@ pub async fn run(context: &mut Context, args: &Args) -> super::Answer {
     let journal = project.load().await?.journal;
     let instance = find(&journal, &args.reference)?;
     if context.global.json {
-        view::document(&view::instances::json(instance));
+        view::document(&view::versioned(view::instances::json(instance)));
     } else {
         out(view::instances::show(instance));
     }

@@ -45,7 +45,9 @@ pub async fn run(context: &mut Context, args: &Args) -> super::Answer {
     if let Some(last) = journal.ledger.last() {
         out(format!("\nMigrations: {} applied, the last is {}.", journal.ledger.len(), last.tag));
     }
-    if loaded.replayed > 0 {
+    if project.store.is_held() {
+        talk("\nA run is under way.");
+    } else if loaded.replayed > 0 {
         talk("\nThe last run did not end; the next `prov apply` goes on where it stopped.");
     }
     Ok(Exit::Done)

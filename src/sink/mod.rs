@@ -7,7 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use provision::store::{StoreError, write_atomic};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 pub use dotenv::{quote, shell_quote};
 
@@ -23,6 +23,8 @@ pub enum Sink {
     Json(PathBuf),
     /// Standard output, after a run.
     Stdout,
+    /// Standard output, as one more JSON event.
+    Events,
     /// Nowhere.
     None,
 }
@@ -35,6 +37,14 @@ impl Sink {
     pub fn sync(&self, variables: &[Variable], obsolete: &[String]) -> Result<(), StoreError> {
         match self {
             Self::None => Ok(()),
+            Self::Events => {
+                let pairs = variables.iter().cloned().map(|(name, value)| (name, value.into()));
+                let bound: Map<String, Value> = pairs.collect();
+                crate::terminal::out(json!({
+                    "format_version": crate::view::FORMAT_VERSION, "type": "bound", "variables": bound,
+                }));
+                Ok(())
+            }
             Self::Stdout => {
                 for (name, value) in variables {
                     crate::terminal::out(format!("{name}={}", quote(value)));
@@ -62,6 +72,9 @@ fn rewrite(path: &Path, change: impl FnOnce(&str) -> io::Result<String>) -> Resu
     }
     // A link is written through, so that a `.env` that points elsewhere keeps pointing there.
     let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    if let Some(folder) = target.parent() {
+        fs::create_dir_all(folder).map_err(failed("make the folder of"))?;
+    }
     write_atomic(&target, new.as_bytes())
 }
 

@@ -16,6 +16,14 @@ pub fn document(value: &Value) {
     out(format!("{value:#}"));
 }
 
+/// A JSON object with the version of its format.
+pub fn versioned(mut value: Value) -> Value {
+    if let Value::Object(map) = &mut value {
+        map.insert("format_version".into(), FORMAT_VERSION.into());
+    }
+    value
+}
+
 /// A table of columns, padded to the widest cell; the last column is not padded.
 pub fn table(rows: &[Vec<String>]) -> Vec<String> {
     let columns = rows.iter().map(Vec::len).max().unwrap_or_default();

@@ -100,18 +100,25 @@ fn write_step(text: &mut String, step: &Step, widths: &Widths) {
 fn change_line(change: &Change) -> String {
     let value = |value: &Option<Value>| match value {
         _ if change.sensitive => "(sensitive)".to_owned(),
-        Some(value) => shortened(&value.to_string()),
+        Some(value) => value.to_string(),
         None => "(none)".to_owned(),
     };
-    format!("{}: {} → {}", change.path, value(&change.before), value(&change.after))
+    let (before, after) = (value(&change.before), value(&change.after));
+    let same = before.chars().zip(after.chars()).take_while(|(old, new)| old == new).count();
+    format!("{}: {} → {}", change.path, excerpt(&before, same), excerpt(&after, same))
 }
 
-fn shortened(text: &str) -> String {
-    if text.chars().count() <= VALUE_WIDTH_MAX {
+/// A value that is too long to show as a whole, from a little before where it differs.
+fn excerpt(text: &str, same: usize) -> String {
+    let length = text.chars().count();
+    if length <= VALUE_WIDTH_MAX {
         return text.to_owned();
     }
-    let start: String = text.chars().take(VALUE_WIDTH_MAX).collect();
-    format!("{start}…")
+    let start = same.saturating_sub(VALUE_WIDTH_MAX / 4).min(length - VALUE_WIDTH_MAX / 2);
+    let part: String = text.chars().skip(start).take(VALUE_WIDTH_MAX).collect();
+    let before = if start > 0 { "…" } else { "" };
+    let after = if start + VALUE_WIDTH_MAX < length { "…" } else { "" };
+    format!("{before}{part}{after}")
 }
 
 /// The sentence that sums a plan up. Its words are Terraform's, which people and scripts look for.
@@ -152,7 +159,7 @@ fn write_orphans(text: &mut String, plan: &Plan) {
     if !untouched.is_empty() {
         let _ = writeln!(
             text,
-            "\nIn the journal and not in the config: {}. `--prune` destroys what is not declared.",
+            "\nIn the journal and not in the config: {}. `--prune` destroys what is not protected.",
             untouched.join(", ")
         );
     }

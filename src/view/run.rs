@@ -8,7 +8,7 @@ use provision::plan::{Action, Plan, Step, Work};
 use provision::run::{Ended, Observer, Outcome, RunEvent};
 use serde_json::{Value, json};
 
-use super::{FORMAT_VERSION, plan};
+use super::{FORMAT_VERSION, plan, versioned};
 use crate::failure::sentence;
 use crate::terminal::{BAD, BOLD, CHANGE, DIM, GOOD, out, paint, talk};
 
@@ -120,13 +120,6 @@ impl Observer for Json<'_> {
 
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
-}
-
-fn versioned(mut value: Value) -> Value {
-    if let Value::Object(map) = &mut value {
-        map.insert("format_version".into(), FORMAT_VERSION.into());
-    }
-    value
 }
 
 fn outcome_json(step: &Step, outcome: &Outcome) -> Value {

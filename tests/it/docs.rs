@@ -87,8 +87,11 @@ fn run(path: &Path, commands: &mut usize) -> String {
                 let printed = sandbox.merged(&command).stdout;
                 if !pattern(&shown).is_match(printed.trim_end()) {
                     let place = path.strip_prefix(workspace()).unwrap().display();
-                    writeln!(differences, "{place}:{line}: $ {command}\n--- shown\n{shown}--- printed\n{printed}")
-                        .unwrap();
+                    writeln!(
+                        differences,
+                        "{place}:{line}: $ {command}\n--- shown\n{shown}--- printed\n{printed}"
+                    )
+                    .unwrap();
                 }
             }
         }

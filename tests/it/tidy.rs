@@ -320,7 +320,6 @@ fn the_engine_depends_on_no_effect() {
         "libsqlite3-sys",
         "tokio-postgres",
         "anstream",
-
         "indicatif",
         "crossterm",
         "console",

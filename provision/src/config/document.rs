@@ -32,7 +32,7 @@ pub struct Document {
     /// The declared instances.
     pub instances: Vec<Node>,
     /// Whether what is in the journal and not in the config is destroyed.
-    pub prune: Option<bool>,
+    pub prune: Option<At<bool>>,
     /// Variables for `${var.x}`.
     pub vars: Vec<Entry>,
     /// Overrides by stage.
@@ -68,7 +68,10 @@ impl Document {
         match key.as_str() {
             "project" => self.project = read::text(&value, problems),
             "instances" => self.instances = read::into_list(value, problems),
-            "prune" => self.prune = read::boolean(&value, problems),
+            "prune" => {
+                self.prune = read::boolean(&value, problems)
+                    .map(|prune| At { value: prune, span: value.span });
+            }
             "vars" => self.vars = read::into_table(value, problems),
             "stages" => self.stages = read_stages(value, problems),
             "include" => self.include = read::texts(&value, problems),
@@ -116,6 +119,7 @@ impl Document {
             text("journal", &self.journal),
             text("required_version", &self.required_version),
             self.sink.as_ref().map(|node| ("sink", node.span)),
+            self.prune.as_ref().map(|prune| ("prune", prune.span)),
             self.recipients.first().map(|at| ("recipients", at.span)),
         ]
         .into_iter()

@@ -12,7 +12,7 @@ mod scope;
 mod spec;
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -63,14 +63,14 @@ impl Document {
         rules: Rules,
         problems: &mut Diagnostics,
     ) -> Option<Desired> {
-        let overrides = self.apply_vars(&mut scope, problems);
+        let (overrides, mut used) = self.apply_vars(&mut scope, problems);
         let mut settler = scope::Settler::new(&scope);
         let mut names = Names::default();
         let nodes: Vec<Cow<'_, Node>> =
             self.instances.iter().map(|node| overlaid(node, &overrides)).collect();
         let mut placed: Vec<Placed<'_>> =
             nodes.iter().filter_map(|node| spec::read(node, &mut settler, &mut names)).collect();
-        let used = std::mem::take(&mut settler.env_used);
+        used.append(&mut settler.env_used);
         problems.extend(std::mem::take(&mut settler.problems));
         let env = used.iter().filter_map(|name| {
             scope.env.get(name).map(|value| (Name::from(name.as_str()), value.clone()))
@@ -86,11 +86,21 @@ impl Document {
         }
         let (graph, order) = checked?;
         let instances = placed.into_iter().map(|placed| placed.spec).collect();
-        Some(Desired { instances, graph, order, env, prune: self.prune.unwrap_or_default() })
+        Some(Desired {
+            instances,
+            graph,
+            order,
+            env,
+            prune: self.prune.as_ref().is_some_and(|p| p.value),
+        })
     }
 
     /// Settles the variables into `scope` and answers the stage's overrides by ref.
-    fn apply_vars(&self, scope: &mut Scope, problems: &mut Diagnostics) -> BTreeMap<String, Node> {
+    fn apply_vars(
+        &self,
+        scope: &mut Scope,
+        problems: &mut Diagnostics,
+    ) -> (BTreeMap<String, Node>, BTreeSet<String>) {
         let given = std::mem::take(&mut scope.vars);
         let stage = self.stages.iter().find(|stage| stage.key == scope.stage);
         let of_stage =
@@ -98,17 +108,31 @@ impl Document {
         let mut vars = BTreeMap::new();
         let mut settler = scope::Settler::new(scope);
         for entry in self.vars.iter().chain(of_stage) {
-            vars.insert(entry.key.clone(), settle_var(entry, &mut settler));
+            vars.insert(entry.key.clone(), settler.value(&entry.value));
+        }
+        for read in &settler.reads {
+            let summary = format!("A variable cannot read `{}.{}`.", read.reference, read.key);
+            problems.push(
+                Diagnostic::error("var-reads-output", summary)
+                    .at(read.span)
+                    .help("Variables are known before anything is made; write it into `params`."),
+            );
         }
         problems.extend(std::mem::take(&mut settler.problems));
-        vars.extend(given);
+        let used = std::mem::take(&mut settler.env_used);
+        for (name, value) in given {
+            let value = given_value(value, vars.get(&name));
+            vars.insert(name, value);
+        }
         scope.vars = vars;
         for stage in &self.stages {
             self.check_overrides(stage, problems);
         }
         let overrides = stage.and_then(|stage| stage.value.get("instances"));
         let overrides = overrides.map_or(&[][..], Node::entries);
-        overrides.iter().map(|entry| (entry.key.clone(), entry.value.clone())).collect()
+        let overrides =
+            overrides.iter().map(|entry| (entry.key.clone(), entry.value.clone())).collect();
+        (overrides, used)
     }
 
     fn check_overrides(&self, stage: &Entry, problems: &mut Diagnostics) {
@@ -155,6 +179,14 @@ fn reference_text(node: &Node) -> Option<&str> {
     }
 }
 
-fn settle_var(entry: &Entry, settler: &mut scope::Settler<'_>) -> Value {
-    settler.value(&entry.value)
+/// A value from outside takes the type of the declared one, where its text can; a text is just text.
+fn given_value(given: Value, declared: Option<&Value>) -> Value {
+    let Value::String(text) = given else { return given };
+    let typed = match declared {
+        None | Some(Value::String(_) | Value::Null) => None,
+        Some(declared) => serde_json::from_str::<Value>(&text)
+            .ok()
+            .filter(|value| std::mem::discriminant(value) == std::mem::discriminant(declared)),
+    };
+    typed.unwrap_or_else(|| Value::String(expression::escape(&text).into_owned()))
 }

@@ -63,7 +63,7 @@ fn check_param(param: &Param, entry: &Entry, settled: &Value, rules: Rules) -> O
         return Some(
             Diagnostic::error("secret-in-clear", format!("`{}` is a secret.", param.name))
                 .at(node.span)
-                .help("Refer to it: `${env.NAME}`, or the output of a `local-secret`."),
+                .help("Refer to it: `${env.NAME}`, or `@ref.key` of an instance that yields it."),
         );
     }
     if let Value::String(text) = settled

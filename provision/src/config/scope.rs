@@ -16,7 +16,7 @@ use crate::value::as_text;
 pub struct Scope {
     /// The stage.
     pub stage: String,
-    /// The variables.
+    /// The variables, their strings in the syntax of the config.
     pub vars: BTreeMap<String, Value>,
     /// The environment as the caller chose to show it.
     pub env: BTreeMap<String, String>,
@@ -113,7 +113,8 @@ impl<'a> Settler<'a> {
         for segment in segments {
             text.push_str(&self.segment(segment, span));
         }
-        Value::String(text)
+        // What was filled in must not turn text into a reference.
+        Value::String(if text.starts_with('@') { format!("@{text}") } else { text })
     }
 
     fn segment<'s>(&mut self, segment: &Segment<'s>, span: Span) -> Cow<'s, str> {
@@ -121,8 +122,12 @@ impl<'a> Settler<'a> {
             Segment::Text(text) => Cow::Owned(text.replace("${", "$${")),
             Segment::Stage => Cow::Owned(self.scope.stage.clone()),
             Segment::Var(name) => {
-                let value = self.var(name, span);
-                Cow::Owned(as_text(&value).replace("${", "$${"))
+                let text = as_text(&self.var(name, span));
+                // A variable is settled text already; only its escape for a leading `@` goes.
+                Cow::Owned(match text.strip_prefix('@') {
+                    Some(rest) if rest.starts_with('@') => rest.to_owned(),
+                    _ => text,
+                })
             }
             Segment::Env(name) => {
                 if !self.scope.env.contains_key(*name) {

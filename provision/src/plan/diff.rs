@@ -10,7 +10,7 @@ use crate::broker::{OnChange, ReplaceOrder, Service};
 use crate::config::InstanceSpec;
 use crate::digest;
 use crate::name::Name;
-use crate::state::{Instance, Status, Verb};
+use crate::state::{DRIFTED, Instance, Status, Verb};
 
 /// The steps of everything declared, each after what it needs.
 pub(super) fn declared(input: Input<'_>) -> Vec<Step> {
@@ -81,6 +81,8 @@ impl<'a> Planner<'a> {
         {
             let reason = Reason::Moved { from: from.reference.clone() };
             decision = Decision::new(Action::Move, reason, Work::Note);
+        } else if let Some(from) = moved {
+            decision.changes.insert(0, changed("ref", &from.reference, &spec.reference));
         }
         if matches!(
             decision.work,
@@ -171,12 +173,10 @@ impl<'a> Planner<'a> {
 
     /// Whether an entry cannot become what is declared in place.
     fn is_other(&self, spec: &InstanceSpec, entry: &Instance, service: Option<&Service>) -> bool {
-        if spec.service != entry.service || self.reads_remade(spec, service).is_some() {
-            return true;
-        }
-        let identity = self.inputs(spec, service).map(|inputs| inputs.identity);
-        immutable(&changes(spec, entry, service), service).is_some()
-            || (entry.identity.is_some() && identity.is_some_and(|own| own != entry.identity))
+        let inputs = self.inputs(spec, service);
+        spec.service != entry.service
+            || immutable(&changes(spec, entry, service), service).is_some()
+            || self.fixed_value(spec, entry, service, inputs.as_ref()).is_some()
     }
 
     /// What belongs to somebody else is only read, and never destroyed.
@@ -218,30 +218,46 @@ impl<'a> Planner<'a> {
 
     /// Declared as it was; what it reads may have changed.
     fn same(&self, spec: &InstanceSpec, entry: &Instance, service: Option<&Service>) -> Decision {
-        if let Some(producer) = spec.reads.iter().find(|name| self.changing.contains(name.as_str()))
-        {
-            if let Some((property, order)) = self.reads_remade(spec, service) {
-                let reason = Reason::Immutable { property };
-                return Decision::new(Action::Replace, reason, Work::Replace(order));
-            }
-            let reason = Reason::ProducerChanged { producer: producer.clone() };
-            return Decision::new(Action::Update, reason, Work::UpdateIfChanged);
-        }
         let inputs = self.inputs(spec, service);
-        let Some(inputs) = inputs else { return self.notes(spec, entry, service) };
-        if entry.inputs.is_none() || Some(&inputs.digest) == entry.inputs.as_ref() {
+        let changing = spec.reads.iter().find(|name| self.changing.contains(name.as_str()));
+        let is_other = |inputs: &Inputs| Some(&inputs.digest) != entry.inputs.as_ref();
+        let is_new = entry.inputs.is_some() && inputs.as_ref().is_some_and(is_other);
+        if changing.is_none() && !is_new {
             return self.notes(spec, entry, service);
         }
-        match service {
-            Some(service) if entry.identity.is_some() && inputs.identity != entry.identity => {
-                let reason = Reason::Immutable { property: "a value it reads".to_owned() };
-                Decision::new(Action::Replace, reason, Work::Replace(service.replace_order))
+        if let Some((property, order)) = self.fixed_value(spec, entry, service, inputs.as_ref()) {
+            let reason = Reason::Immutable { property };
+            return Decision::new(Action::Replace, reason, Work::Replace(order));
+        }
+        match changing {
+            Some(producer) => {
+                let reason = Reason::ProducerChanged { producer: producer.clone() };
+                Decision::new(Action::Update, reason, Work::UpdateIfChanged)
             }
-            _ => Decision::new(Action::Update, Reason::InputsChanged, Work::Update),
+            None if entry.inputs.as_deref() == Some(DRIFTED) => {
+                Decision::new(Action::Update, Reason::Drifted, Work::Update)
+            }
+            None => Decision::new(Action::Update, Reason::InputsChanged, Work::Update),
         }
     }
 
-    /// A param that cannot change in place and reads an instance that is made anew.
+    /// What cannot change in place and takes another value although it may be written as it was.
+    fn fixed_value(
+        &self,
+        spec: &InstanceSpec,
+        entry: &Instance,
+        service: Option<&Service>,
+        inputs: Option<&Inputs>,
+    ) -> Option<(String, ReplaceOrder)> {
+        let is_other = entry.identity.is_some()
+            && inputs.is_some_and(|inputs| inputs.identity != entry.identity);
+        self.reads_remade(spec, service).or_else(|| {
+            let order = service?.replace_order;
+            is_other.then(|| ("a value it reads".to_owned(), order))
+        })
+    }
+
+    /// What cannot change in place and reads an instance that is made anew.
     fn reads_remade(
         &self,
         spec: &InstanceSpec,
@@ -262,8 +278,14 @@ impl<'a> Planner<'a> {
             .is_none()
         };
         let param =
-            immutable.into_iter().find(|param| spec.params.get(param.name).is_some_and(reads))?;
-        Some((format!("params.{}", param.name), service.replace_order))
+            immutable.into_iter().find(|param| spec.params.get(param.name).is_some_and(reads));
+        let is_name_fixed = service.on_rename == OnChange::Replace;
+        let property = match param {
+            Some(param) => format!("params.{}", param.name),
+            None if is_name_fixed && reads(&Value::from(spec.name.as_str())) => "name".to_owned(),
+            None => return None,
+        };
+        Some((property, service.replace_order))
     }
 
     /// The call is not needed, the entry may still have to be brought up to date.
@@ -302,22 +324,26 @@ impl<'a> Planner<'a> {
         let changes = changes(spec, entry, service);
         let inputs = self.inputs(spec, service);
         let waits = spec.reads.iter().any(|name| self.changing.contains(name.as_str()));
-        let digest = inputs.map(|inputs| inputs.digest);
-        let same_call = digest.is_some() && digest == entry.inputs && !waits;
+        let digest = inputs.as_ref().map(|inputs| &inputs.digest);
+        let same_call = digest.is_some() && digest == entry.inputs.as_ref() && !waits;
         if same_call && spec.plan == entry.plan && spec.name == entry.name {
             return Decision {
                 changes,
                 ..Decision::new(Action::Update, Reason::Rewritten, Work::Note)
             };
         }
-        if let Some((property, order)) = immutable(&changes, service) {
+        let fixed = immutable(&changes, service)
+            .or_else(|| self.fixed_value(spec, entry, service, inputs.as_ref()));
+        if let Some((property, order)) = fixed {
             let reason = Reason::Immutable { property };
             return Decision {
                 changes,
                 ..Decision::new(Action::Replace, reason, Work::Replace(order))
             };
         }
-        let reason = if changes.iter().any(|change| change.path.starts_with("params")) {
+        let reason = if entry.fingerprint.is_empty() {
+            Reason::Imported
+        } else if changes.iter().any(|change| change.path.starts_with("params")) {
             Reason::ParamsChanged
         } else if spec.plan != entry.plan {
             Reason::PlanChanged

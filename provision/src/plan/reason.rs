@@ -35,6 +35,10 @@ pub enum Reason {
     },
     /// A value it reads from elsewhere differs from the one it was made with.
     InputsChanged,
+    /// What is live differs from what it was made as.
+    Drifted,
+    /// It was imported, and what it was made of is not known.
+    Imported,
     /// The same inputs are written another way.
     Rewritten,
     /// Its outputs land in other variables.
@@ -91,6 +95,8 @@ impl Reason {
             Self::Immutable { .. } => "immutable",
             Self::ProducerChanged { .. } => "producer-changed",
             Self::InputsChanged => "inputs-changed",
+            Self::Drifted => "drifted",
+            Self::Imported => "imported",
             Self::Rewritten => "rewritten",
             Self::BindChanged => "bind-changed",
             Self::ProtectionChanged => "protection-changed",
@@ -123,7 +129,9 @@ impl fmt::Display for Reason {
             Self::ServiceChanged { from } => write!(f, "service changed, was {from}"),
             Self::Immutable { property } => write!(f, "{property} changed, forces replacement"),
             Self::ProducerChanged { producer } => write!(f, "reads {producer}, which changes"),
-            Self::InputsChanged => f.write_str("a value it reads changed"),
+            Self::InputsChanged => f.write_str("a value or file it reads changed"),
+            Self::Drifted => f.write_str("what is live differs"),
+            Self::Imported => f.write_str("imported, not yet brought to what is declared"),
             Self::Rewritten => f.write_str("written another way, nothing to call"),
             Self::BindChanged => f.write_str("bind changed"),
             Self::ProtectionChanged => f.write_str("protection changed"),

@@ -70,7 +70,7 @@ impl Shared<'_> {
         Ok(DeprovisionRequest {
             address: observe::address(&journal, entry),
             instance_id: entry.instance_id.clone(),
-            previous: observe::previous(&journal, entry, self.world, self.env)?,
+            previous: observe::previous(&journal, entry, self.world, self.env),
             force: self.force,
             idempotency_key,
         })

@@ -188,7 +188,7 @@ pub(super) async fn existing(
     shared: &Shared<'_>,
     entry: &Instance,
 ) -> Result<Option<Instance>, TaskError> {
-    let previous = shared.previous(entry)?;
+    let previous = shared.previous(entry);
     let made = outlast(shared, entry, &previous).await?.map(|made| made.instance_id);
     let operation = entry.operation.as_ref().filter(|op| op.verb == Verb::Provision);
     let service = shared.service(&entry.service)?;

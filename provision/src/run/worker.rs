@@ -21,6 +21,10 @@ use crate::state::{Deposed, Event, Instance, Operation, Origin, Status, Verb};
 use crate::value::Resolved;
 use crate::world::{VaultError, World};
 
+/// What to do about an instance that went away without us.
+const GONE: &str = "It was removed behind prov's back: `prov pull --reconcile` takes note of it, \
+    and the next apply makes it anew.";
+
 /// What every worker of a run shares.
 pub(super) struct Shared<'a> {
     pub(super) world: &'a World,
@@ -67,6 +71,9 @@ impl Shared<'_> {
             Ok(outcome) => outcome,
             Err(error) => {
                 let help = match &error {
+                    TaskError::Broker(error) if error.kind == ErrorKind::NotFound => {
+                        error.help.clone().or_else(|| Some(GONE.to_owned()))
+                    }
                     TaskError::Broker(error) => error.help.clone(),
                     _ => None,
                 };
@@ -364,11 +371,10 @@ impl Shared<'_> {
             }
             return Ok(Outcome::Unchanged);
         }
-        if work == Work::UpdateIfChanged && old.identity.is_some() && old.identity != entry.identity
-        {
+        if old.identity.is_some() && old.identity != entry.identity {
             return Err(needs_replacement(resolution).into());
         }
-        let previous = self.previous(&old)?;
+        let previous = self.previous(&old);
         settle::outlast(self, &old, &previous).await?;
         entry.operation = Some(self.operation(Verb::Update));
         let service = self.service(&resolution.spec.service)?;
@@ -396,7 +402,7 @@ impl Shared<'_> {
     }
 
     /// What a broker is told that an entry was.
-    pub(super) fn previous(&self, entry: &Instance) -> Result<Previous, VaultError> {
+    pub(super) fn previous(&self, entry: &Instance) -> Previous {
         observe::previous(&self.recorder.journal(), entry, self.world, self.env)
     }
 
@@ -410,7 +416,7 @@ impl Shared<'_> {
                 let request = FetchRequest {
                     address: resolution.address.clone(),
                     instance_id: old.instance_id.clone(),
-                    previous: self.previous(old)?,
+                    previous: self.previous(old),
                 };
                 self.broker(&resolution.spec.service)?.fetch(&request).await?
             }

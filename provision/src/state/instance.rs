@@ -7,6 +7,9 @@ use serde_json::{Map, Value};
 
 use crate::name::Name;
 
+/// Stands for the inputs of an instance that was changed behind our back: no digest equals it.
+pub const DRIFTED: &str = "drifted";
+
 /// What the journal knows of an instance.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Instance {

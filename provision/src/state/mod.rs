@@ -10,7 +10,9 @@ use jiff::Timestamp;
 
 use crate::name::Name;
 
-pub use instance::{Deposed, Instance, Instances, Operation, Origin, Sealed, Status, Verb};
+pub use instance::{
+    DRIFTED, Deposed, Instance, Instances, Operation, Origin, Sealed, Status, Verb,
+};
 pub use log::{LogError, read_log, write_record};
 pub use record::{Event, Record, fold};
 pub use upgrade::{StateError, read_journal};

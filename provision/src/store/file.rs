@@ -41,6 +41,13 @@ impl FileStore {
         &self.journal
     }
 
+    /// Whether a run is under way. Looks, and writes nothing.
+    #[must_use]
+    pub fn is_held(&self) -> bool {
+        let Ok(file) = File::open(&self.lock) else { return false };
+        matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
+    }
+
     fn load_now(&self) -> Result<Loaded, StoreError> {
         let text = read_optional(&self.journal)?;
         let mut journal = match &text {
