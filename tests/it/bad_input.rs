@@ -192,7 +192,7 @@ const PARAMS: &[Case<'static>] = &[
     ),
 ];
 
-/// What JSON alone lets through. TODO of the product: see the reason at the test.
+/// What JSON alone lets through.
 const OPEN: &[Case<'static>] = &[
     ("a key twice", "prov.json", "{ \"prune\": true,\n  \"prune\": false }\n"),
     (

@@ -1,5 +1,5 @@
 //! The command line from outside: one binary, one vocabulary (`prov-test`).
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "what cannot go on has failed")]
 #![cfg(unix)]
 
 use std::path::{Path, PathBuf};
@@ -8,8 +8,12 @@ use prov_test::Sandbox;
 
 mod bad_input;
 mod docs;
+mod examples;
 mod outputs;
+mod schema;
 mod scripts;
+mod secrets;
+mod sink;
 mod tidy;
 
 /// An empty project to run `prov` in.

@@ -140,9 +140,9 @@ const LOOKING_MORE: &[&str] = &[
 const NO_JSON: &[&str] =
     &["env --format shell", "completions", "man", "run", "--help", "--version"];
 
-/// What prints the values themselves, or a document with a version of its own.
+/// One bare value, what a format was asked of by name, or a document with a version of its own.
 const NO_FORMAT_VERSION: &[&str] =
-    &["output", "env", "schema", "show", "state show", "state backup"];
+    &["output db.url", "output key.value", "env --format json", "schema", "state backup"];
 
 /// A project where every kind of change is pending.
 fn changing() -> Sandbox {

@@ -1,0 +1,74 @@
+//! Every example runs: it applies, is clean afterwards, and goes again.
+
+use prov_test::{Sandbox, files};
+
+use crate::{sandbox, workspace};
+
+/// A copy of an example.
+fn example(name: &str) -> Sandbox {
+    let sandbox = sandbox();
+    files::copy(&workspace().join("examples").join(name), &sandbox.root());
+    sandbox
+}
+
+/// The life of an example in one stage; `given` comes before each command.
+fn live(sandbox: &Sandbox, given: &str) {
+    let prov = |command: &str| sandbox.sh(&format!("{given} {command}"));
+    prov("prov validate").ok();
+    prov("prov check").exits(2);
+    prov("prov apply").ok();
+    prov("prov check").ok();
+    prov("prov pull").ok();
+    prov("prov generate").ok();
+    prov("prov migrate").ok();
+    prov("prov check").ok();
+    prov("prov teardown --yes --force").ok();
+    assert_eq!(prov("prov state list").ok().stdout, "");
+}
+
+#[test]
+fn quickstart() {
+    let sandbox = example("quickstart");
+    sandbox.run("apply").ok();
+    sandbox.run("apply --stage prod").ok();
+    for stage in ["default", "prod"] {
+        let config = sandbox.read(format!("data/{stage}/config.toml"));
+        assert!(config.contains(&format!("database = \"data/{stage}/app.db\"")), "{config}");
+        assert!(!config.contains("${"), "{config}");
+    }
+    assert_ne!(sandbox.read(".env"), sandbox.read(".env.prod"));
+    live(&example("quickstart"), "");
+}
+
+#[test]
+fn stages() {
+    let sandbox = example("stages");
+    live(&sandbox, "PROV_STAGE=staging");
+    live(&sandbox, "PROV_STAGE=prod");
+}
+
+#[test]
+fn from_stdin() {
+    let sandbox = example("from-stdin");
+    let prov = |command: &str| sandbox.sh(&format!("sh generate.sh a b | prov -c - {command}"));
+    prov("apply").ok();
+    prov("check").ok();
+    assert!(sandbox.has("data/a.db") && sandbox.has("data/b.db"));
+}
+
+#[test]
+fn exec() {
+    live(&example("exec"), "");
+}
+
+#[test]
+fn every_example_is_run() {
+    let text = std::fs::read_to_string(workspace().join("tests/it/examples.rs")).unwrap();
+    for entry in std::fs::read_dir(workspace().join("examples")).unwrap().flatten() {
+        let name = entry.file_name().into_string().unwrap();
+        if !entry.path().is_dir() {
+            continue;
+        }
+        assert!(text.contains(&format!("example(\"{name}\")")), "examples/{name} is not run");
+    }
+}
