@@ -118,7 +118,6 @@ fn the_schema_refuses_what_prov_refuses() {
 }
 
 #[test]
-#[ignore = "the schema does not require `params` of a service that cannot be without"]
 fn the_schema_requires_params_where_prov_does() {
     let config = config("local-bucket", &json!({}));
     sandbox().feed(&["validate", "-c", "-"], &config.to_string()).exits(1);

@@ -115,9 +115,18 @@ fn of_service(service: &Service) -> Value {
     let mut then = json!({ "properties": { "params": {
         "description": service.description,
         "properties": params,
-        "required": required,
         "additionalProperties": service.params_open
     } } });
+    if !required.is_empty() {
+        // Somebody else's instance is only read and needs no params.
+        let given = json!({ "required": ["params"],
+            "properties": { "params": { "type": "object", "required": required } } });
+        let external = json!({ "required": ["external"],
+            "properties": { "external": { "const": true } } });
+        if let Value::Object(then) = &mut then {
+            then.insert("anyOf".into(), json!([external, given]));
+        }
+    }
     if let (Plans::Named(plans), Some(properties)) =
         (&service.plans, then.get_mut("properties").and_then(Value::as_object_mut))
     {
