@@ -10,6 +10,7 @@ mod bad_input;
 mod docs;
 mod examples;
 mod outputs;
+mod runs;
 mod schema;
 mod scripts;
 mod secrets;

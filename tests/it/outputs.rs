@@ -344,11 +344,12 @@ fn colour_is_for_terminals_and_who_asks() {
     let sandbox = changing();
     let escape = '\u{1b}';
     for command in LOOKING.iter().chain(LOOKING_MORE).chain(&["plan -c nowhere.toml", "show dbb"]) {
-        for way in ["", " --no-color", " --color never", " --color auto"] {
-            let command = format!("{command}{way}").replace("run -- true", "run");
-            let output = sandbox.run(&command);
-            assert!(!output.raw.contains(escape), "colour in `prov {command}`\n{output}");
-        }
+        let output = sandbox.run(command);
+        assert!(!output.raw.contains(escape), "colour in `prov {command}`\n{output}");
+    }
+    for way in ["--no-color", "--color never", "--color auto"] {
+        let output = sandbox.run(&format!("plan {way}"));
+        assert!(!output.raw.contains(escape), "colour with {way}\n{output}");
     }
     for command in ["plan", "pull", "validate", "show dbb"] {
         let output = sandbox.run(&format!("{command} --color always"));
