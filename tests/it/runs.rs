@@ -183,3 +183,27 @@ fn a_journal_that_ends_anywhere_is_refused() {
     sandbox.file(".prov/default.journal.json", &journal);
     sandbox.run("check").ok();
 }
+
+/// Somebody at a terminal is asked before anything is destroyed; only `yes` is a yes.
+#[test]
+fn who_is_there_is_asked() {
+    let sandbox = sandbox();
+    if sandbox.sh("command -v script").status != 0 {
+        println!("skipped: there is no `script` on this machine to make a terminal with");
+        return;
+    }
+    let made = "[[instances]]\nref = 'a'\nservice = 'local-value'\nname = 'a'\n";
+    sandbox.file("prov.toml", made).run("apply").ok();
+    sandbox.file("prov.toml", "prune = true\ninstances = []\n");
+    let answer =
+        |text: &str| sandbox.sh(&format!("echo {text} | TERM=xterm script -qec 'prov apply' log"));
+    for text in ["no", "y", "''"] {
+        let output = answer(text).exits(5);
+        assert!(output.stdout.contains("Nothing was changed."), "{output}");
+        assert_eq!(sandbox.run("state list").stdout, "a\n");
+    }
+    let output = answer("yes").ok();
+    assert!(output.stdout.contains("Only `yes` is accepted"), "{output}");
+    assert!(output.stdout.contains('\u{1b}'), "no colour on a terminal\n{output}");
+    assert_eq!(sandbox.run("state list").stdout, "");
+}

@@ -199,3 +199,39 @@ fn recipients_share_a_secret() {
     bad.file("prov.toml", "recipients = ['age1nonsense']\ninstances = []\n");
     bad.run("plan").exits(1);
 }
+
+/// What comes from the environment is a secret as well: nobody knows that it is none.
+#[test]
+fn a_value_of_the_environment_is_one() {
+    let value = "hunter2-hunter2";
+    let sandbox = sandbox().env("TOKEN_OF_MINE", value);
+    sandbox.file(
+        "prov.toml",
+        "[[instances]]\nref = 'a'\nservice = 'local-value'\nname = 'a'\n\
+         params = { token = '${env.TOKEN_OF_MINE}', text = 'x ${env.TOKEN_OF_MINE} y' }\n\n\
+         [[instances]]\nref = 'b'\nservice = 'local-value'\nname = 'b'\n\
+         params = { from = '@a.text' }\n",
+    );
+    for command in [
+        "plan --out x.plan",
+        "apply",
+        "plan",
+        "generate",
+        "migrate",
+        "output",
+        "show a",
+        "show b",
+        "state backup",
+        "plan --json",
+        "output --json",
+        "apply --json",
+    ] {
+        let output = sandbox.run(command).ok();
+        assert!(!output.raw.contains(value), "`prov {command}`\n{output}");
+    }
+    assert_eq!(sandbox.files().holding(value), [""; 0]);
+    let changed = sandbox.env("TOKEN_OF_MINE", "hunter3-hunter3");
+    let output = changed.run("plan").ok();
+    assert!(output.stdout.contains("1 to change") || output.stdout.contains("2 to change"));
+    assert!(!output.raw.contains("hunter"), "{output}");
+}
