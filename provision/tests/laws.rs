@@ -12,7 +12,7 @@ use provision::config::Document;
 use provision::diagnostic::Diagnostics;
 use provision::plan::{self, Input, Options};
 
-use support::project::{FINDABLE, TAME, WILD, desired, projects};
+use support::project::{FINDABLE, MOVING, TAME, WILD, desired, histories, projects};
 use support::provider::Provider;
 use support::scene::{
     Scene, assert_accounted_for, assert_ordered, catalog, crash_after, play, story,
@@ -64,7 +64,7 @@ proptest! {
         let document = Document::from_snapshot(config.clone(), &mut problems);
         let snapshot = document.to_snapshot();
         let again = Document::from_snapshot(snapshot.clone(), &mut problems);
-        prop_assert_eq!(again.to_snapshot(), snapshot.clone());
+        prop_assert_eq!(&again.to_snapshot(), &snapshot);
         let (first, second) = (desired(config, &catalog), desired(snapshot, &catalog));
         prop_assert_eq!(first.instances, second.instances);
         prop_assert_eq!((first.order, first.env), (second.order, second.env));
@@ -76,7 +76,7 @@ proptest! {
 
     #[test]
     fn what_is_applied_needs_no_change(
-        projects in prop::collection::vec(projects(WILD), 1..4),
+        projects in histories(WILD, 4),
         seed: u64,
     ) {
         play(async {
@@ -96,7 +96,7 @@ proptest! {
 
     #[test]
     fn after_faults_stop_everything_is_there_once(
-        projects in prop::collection::vec(projects(TAME), 1..4),
+        projects in histories(TAME, 3),
         faults in 5_u64..60,
         seed: u64,
     ) {
@@ -119,21 +119,40 @@ proptest! {
     }
 
     #[test]
+    fn what_changes_its_ref_is_not_lost_by_it(
+        projects in histories(MOVING, 5),
+        polls in prop::collection::vec(prop_oneof![0_usize..150, Just(usize::MAX)], 6),
+        faults in 5_u64..40,
+        seed: u64,
+    ) {
+        play(async {
+            let scene = Scene::new(seed);
+            scene.provider.fail(faults);
+            for (project, polls) in projects.iter().zip(&polls) {
+                let desired = project.desired(&scene.world.catalog);
+                crash_after(*polls, scene.apply(&desired)).await;
+                scene.assert_nothing_is_lost().await;
+            }
+        });
+    }
+
+    #[test]
     fn after_crashes_everything_is_there_once(
-        crashes in prop::collection::vec((projects(FINDABLE), 0_usize..150), 1..4),
+        projects in histories(FINDABLE, 4),
+        polls in prop::collection::vec(0_usize..150, 5),
         faults in 0_u64..20,
         seed: u64,
     ) {
         play(async {
             let scene = Scene::new(seed);
-            for (project, polls) in &crashes {
+            for (project, polls) in projects.iter().zip(&polls) {
                 let desired = project.desired(&scene.world.catalog);
                 scene.provider.fail(faults);
                 crash_after(*polls, scene.apply(&desired)).await;
                 scene.assert_nothing_is_lost().await;
             }
             scene.provider.fail(0);
-            let desired = crashes.last().unwrap().0.desired(&scene.world.catalog);
+            let desired = projects.last().unwrap().desired(&scene.world.catalog);
             scene.converge(&desired, 3).await;
             scene.assert_is_live(&desired).await;
         });

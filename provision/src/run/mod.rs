@@ -44,7 +44,7 @@ pub struct Settings<'a> {
     pub parallelism: usize,
     /// Whether services may destroy what they would rather keep.
     pub force: bool,
-    /// Told once, it starts nothing new.
+    /// Told once, it starts nothing new; told twice, it ends at once.
     pub stop: &'a Notify,
     /// Who watches.
     pub observer: &'a dyn Observer,
@@ -222,7 +222,11 @@ async fn drive(
         }
         let event = tokio::select! {
             biased;
-            () = settings.stop.notified(), if !progress.interrupted => {
+            () = settings.stop.notified() => {
+                if progress.interrupted {
+                    progress.abandoned = true;
+                    break;
+                }
                 progress.interrupted = true;
                 grace = Some(shared.world.clock.sleep(GRACE));
                 settings.observer.on(&RunEvent::Stopping);

@@ -54,11 +54,26 @@ impl Shared<'_> {
         begun.operation = Some(pending.unwrap_or_else(|| self.operation(Verb::Deprovision)));
         begun.status = Status::Deprovisioning;
         let is_local = self.service(&entry.service)?.journal_only;
+        if !is_local && self.holder(&begun).is_some() {
+            return Ok(());
+        }
         if !is_local {
             self.recorder.record(Event::Begin(Box::new(begun.clone()))).await?;
         }
         let request = self.deprovision_request(&begun, key_of(&begun))?;
         settle::deprovision(self, begun, &request).await
+    }
+
+    /// Another entry whose object this is too: where an id is a path or a name, one that was given up
+    /// may be another's by now. It is not destroyed on behalf of the first.
+    pub(super) fn holder(&self, entry: &Instance) -> Option<Name> {
+        let journal = self.recorder.journal();
+        let is_same = |other: &&Instance| {
+            other.instance_id == entry.instance_id
+                && other.service == entry.service
+                && other.reference != entry.reference
+        };
+        journal.instances.iter().find(is_same).map(|other| other.reference.clone())
     }
 
     fn deprovision_request(
@@ -81,10 +96,13 @@ impl Shared<'_> {
         for deposed in entry.deposed.iter().rev() {
             let Some(current) = self.entry(&entry.reference) else { return Ok(()) };
             let former = as_instance(&current, deposed);
-            // An object is destroyed once, so its id makes a key that every attempt has in common.
-            let key = format!("destroy-{}-{}", deposed.service, deposed.instance_id);
-            let request = self.deprovision_request(&former, key)?;
-            settle::deprovision_call(self, &former, &request).await?;
+            let is_back =
+                current.instance_id == deposed.instance_id && current.service == deposed.service;
+            if !is_back && self.holder(&former).is_none() {
+                let key = self.operation(Verb::Deprovision).key;
+                let request = self.deprovision_request(&former, key)?;
+                settle::deprovision_call(self, &former, &request).await?;
+            }
             let Some(mut current) = self.entry(&entry.reference) else { return Ok(()) };
             current.deposed.retain(|known| known.instance_id != deposed.instance_id);
             self.recorder.record(Event::Noted(Box::new(current))).await?;

@@ -317,8 +317,13 @@ impl Shared<'_> {
         };
         match old.filter(|old| old.deposed.iter().any(is_left)) {
             Some(old) => self.clear(old).await,
-            None => Err(conflict(resolution).into()),
+            None => Err(conflict(resolution, self.holder_of(resolution, live)).into()),
         }
+    }
+
+    /// The other instance of this project whose object was found.
+    fn holder_of(&self, resolution: &Resolution<'_>, live: Live) -> Option<Name> {
+        self.holder(&Instance { instance_id: live.instance_id, ..self.entry_of(resolution) })
     }
 
     pub(super) async fn find(
@@ -397,6 +402,9 @@ impl Shared<'_> {
         let Some(live) = self.find(resolution, None).await? else {
             return self.provision(resolution, Work::Provision).await;
         };
+        if let Some(holder) = self.holder_of(resolution, live.clone()) {
+            return Err(conflict(resolution, Some(holder)).into());
+        }
         self.record_found(resolution, live, ("", None)).await?;
         self.update(resolution, Work::Update).await
     }
@@ -527,9 +535,17 @@ fn missing_output(spec: &InstanceSpec, journal: &crate::state::Journal) -> Broke
     .help(format!("Outputs: {}.", known.join("; ")))
 }
 
-fn conflict(resolution: &Resolution<'_>) -> BrokerError {
+fn conflict(resolution: &Resolution<'_>, holder: Option<Name>) -> BrokerError {
     let address = &resolution.address;
     let reference = &address.reference;
+    if let Some(holder) = holder {
+        let (service, name) = (&address.service, &address.name);
+        let message =
+            format!("{service} `{name}` exists already: it is `{holder}` of this project");
+        return BrokerError::new(ErrorKind::Conflict, message).help(format!(
+            "Keep the ref `{holder}` for it, or remove `{holder}` before `{reference}` is made."
+        ));
+    }
     BrokerError::new(
         ErrorKind::Conflict,
         format!("{} `{}` exists already and was not made by this project", address.service, address.name),

@@ -20,14 +20,19 @@ pub struct Flavor {
     pub services: &'static [&'static str],
     /// Whether they retain, adopt and use what is somebody else's.
     pub wild: bool,
+    /// Whether the ref of what has a place of its own changes too. After a failure the former ref
+    /// may still hold the place, and then a person has to decide.
+    pub moving: bool,
 }
 
 /// Everything there is.
-pub const WILD: Flavor = Flavor { services: &services::ALL, wild: true };
+pub const WILD: Flavor = Flavor { services: &services::ALL, wild: true, moving: true };
 /// What is made and destroyed by us alone.
-pub const TAME: Flavor = Flavor { wild: false, ..WILD };
+pub const TAME: Flavor = Flavor { wild: false, moving: false, ..WILD };
 /// What can be settled after a crash.
-pub const FINDABLE: Flavor = Flavor { services: &services::FINDABLE, wild: false };
+pub const FINDABLE: Flavor = Flavor { services: &services::FINDABLE, ..TAME };
+/// What can be settled by a person at least.
+pub const MOVING: Flavor = Flavor { moving: true, ..FINDABLE };
 
 /// One instance in numbers, which shrink well; [`Project::config`] says what they mean.
 #[derive(Clone, Debug)]
@@ -65,6 +70,51 @@ pub fn projects(flavor: Flavor) -> impl Strategy<Value = Project> {
         tags,
         aliases,
     })
+}
+
+/// Projects one after the other: sometimes another one, mostly the last with a few edits.
+pub fn histories(flavor: Flavor, longest: usize) -> impl Strategy<Value = Vec<Project>> {
+    let edits = prop::collection::vec((any::<usize>(), edits()), 0..4);
+    let next = prop_oneof![
+        projects(flavor).prop_map(|project| (Some(project), Vec::new())),
+        edits.clone().prop_map(|edits| (None, edits)),
+        edits.prop_map(|edits| (None, edits)),
+    ];
+    (projects(flavor), prop::collection::vec(next, 0..longest)).prop_map(|(first, rest)| {
+        let mut history = vec![first];
+        for (other, edits) in rest {
+            let mut next = other.unwrap_or_else(|| history[history.len() - 1].clone());
+            edits.into_iter().for_each(|(at, edit)| next.edit(at, edit));
+            history.push(next);
+        }
+        history
+    })
+}
+
+/// A small change of a config.
+#[derive(Clone, Copy, Debug)]
+enum Edit {
+    Service(usize),
+    Content(u8),
+    Fixed(u8),
+    Name(u8),
+    Special(u8),
+    Aliases(u8),
+    Unread,
+    Remove,
+}
+
+fn edits() -> impl Strategy<Value = Edit> + Clone {
+    prop_oneof![
+        any::<usize>().prop_map(Edit::Service),
+        any::<u8>().prop_map(Edit::Content),
+        (0..6_u8).prop_map(Edit::Fixed),
+        (0..4_u8).prop_map(Edit::Name),
+        any::<u8>().prop_map(Edit::Special),
+        any::<u8>().prop_map(Edit::Aliases),
+        Just(Edit::Unread),
+        Just(Edit::Remove),
+    ]
 }
 
 fn drafts() -> impl Strategy<Value = Draft> {
@@ -106,13 +156,33 @@ impl Producer {
 }
 
 impl Project {
+    fn edit(&mut self, at: usize, edit: Edit) {
+        let at = at % self.drafts.len().max(1);
+        let Some(draft) = self.drafts.get_mut(at) else { return };
+        match edit {
+            Edit::Service(service) => draft.service = service,
+            Edit::Content(content) => draft.content = content,
+            Edit::Fixed(fixed) => draft.fixed = fixed,
+            Edit::Name(name) => draft.name = name,
+            Edit::Special(special) => draft.special = special,
+            Edit::Aliases(aliases) => self.aliases = aliases,
+            Edit::Unread => draft.reads.clear(),
+            Edit::Remove => {
+                self.drafts.remove(at);
+                let tag = self.tags.remove(at);
+                self.tags.push(tag);
+            }
+        }
+    }
+
     /// The config, as a file would have it.
     pub fn config(&self) -> Map<String, Value> {
         let mut producers: Vec<Producer> = Vec::new();
         let mut instances: Vec<(u8, Value)> = Vec::new();
         for (draft, tag) in self.drafts.iter().zip(&self.tags) {
             let service = self.flavor.services[draft.service % self.flavor.services.len()];
-            let alias = if self.aliases >> tag & 1 == 1 { "-alias" } else { "" };
+            let is_movable = self.flavor.moving || ![FILE, DATABASE].contains(&service);
+            let alias = if is_movable && self.aliases >> tag & 1 == 1 { "-alias" } else { "" };
             let producer = Producer { reference: format!("r{tag}{alias}"), service };
             let instance = draft.instance(self.flavor, *tag, &producer, &producers);
             instances.push((draft.place, instance));
@@ -157,7 +227,7 @@ impl Draft {
             .filter_map(|at| Some(earlier.get(at % earlier.len().max(1))?.reference.as_str()))
             .collect();
         let name = self.name(tag, own.service, &reads);
-        let is_external = flavor.wild && own.service == FILE && self.special % 8 == 0;
+        let is_external = flavor.wild && own.service == FILE && self.special.is_multiple_of(8);
         let mut instance = json!({
             "ref": own.reference,
             "service": own.service,
@@ -169,7 +239,7 @@ impl Draft {
         if let Some(protected) = self.protected {
             instance["protected"] = json!(protected);
         }
-        if own.service == DATABASE && self.content % 3 > 0 {
+        if own.service == DATABASE && !self.content.is_multiple_of(3) {
             instance["plan"] = json!(["small", "large"][usize::from(self.content % 3 - 1)]);
         }
         if flavor.wild && self.special % 3 == 1 {

@@ -189,8 +189,8 @@ impl State {
     }
 
     /// A key stands for one thing that is asked, however often.
-    fn check_key(&mut self, key: &str, asked: String) {
-        let first = self.keys.entry(key.to_owned()).or_insert_with(|| asked.clone());
+    fn check_key(&mut self, key: &str, asked: &str) {
+        let first = self.keys.entry(key.to_owned()).or_insert_with(|| asked.to_owned());
         if *first != asked {
             let breach = format!("the key {key} stands for `{first}` and for `{asked}`");
             self.breach(breach);
@@ -356,7 +356,7 @@ impl Broker for Provider {
             let mut state = self.state();
             state.advance();
             let asked = format!("make {service} {}", request.address.name);
-            state.check_key(&request.idempotency_key, asked);
+            state.check_key(&request.idempotency_key, &asked);
             let fault = state.before(service)?;
             let answer = if service == VALUE {
                 let id = format!("value of {}", request.idempotency_key);
@@ -389,7 +389,7 @@ impl Broker for Provider {
         }
         let answer = {
             let mut state = self.state();
-            state.check_key(&request.idempotency_key, format!("change {id}"));
+            state.check_key(&request.idempotency_key, &format!("change {id}"));
             let fault = state.before(service)?;
             let answer = if service == VALUE {
                 let kept = request.previous.outputs.text("id").unwrap_or(id);
@@ -432,7 +432,7 @@ impl Broker for Provider {
             if id.is_empty() {
                 state.breach(format!("asked to destroy nothing for {}", request.address.reference));
             }
-            state.check_key(&request.idempotency_key, format!("destroy {id}"));
+            state.check_key(&request.idempotency_key, &format!("destroy {id}"));
             let fault = state.before(service)?;
             if state.is_busy(id) {
                 return Err(error(ErrorKind::Unavailable));

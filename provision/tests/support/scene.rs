@@ -15,12 +15,13 @@ use provision::plan::{
     self, Action, Input, Lookup, Options, Plan, Step, Work, fill, with_defaults,
 };
 use provision::run::{self, Ended, Outcome, Settings, Silent};
-use provision::state::{Instance, Journal};
+use provision::state::{Instance, Journal, Status};
 use provision::world::World;
 use serde_json::Value;
 use tokio::sync::Notify;
 
 use super::provider::Provider;
+use super::services::VALUE;
 use super::world::{CountingIds, MirrorVault, PausedClock, WatchedStore};
 
 /// Where a test plays.
@@ -132,15 +133,21 @@ impl Scene {
         panic!("not clean after {rounds} rounds:\n{}", last.join("\n"));
     }
 
-    /// Asserts that no object is lost: the journal names it, or the operation that makes it.
+    /// Asserts that no object is lost: the journal names it, or the operation that makes it. And
+    /// what the journal says is there is there.
     pub async fn assert_nothing_is_lost(&self) {
         let journal = self.journal().await;
         let ids: BTreeSet<&str> = journal.instances.iter().flat_map(ids).collect();
         let operations = journal.instances.iter().filter_map(|entry| entry.operation.as_ref());
         let keys: BTreeSet<&str> = operations.map(|operation| operation.key.as_str()).collect();
-        for (id, object) in self.provider.objects() {
+        let objects = self.provider.objects();
+        for (id, object) in &objects {
             let is_known = ids.contains(id.as_str()) || keys.contains(object.key.as_str());
             assert!(is_known, "{id} is lost: {object:?}\n{journal:#?}");
+        }
+        for entry in journal.instances.iter().filter(|entry| entry.status == Status::Provisioned) {
+            let is_there = entry.service == VALUE || objects.contains_key(&entry.instance_id);
+            assert!(is_there, "{} is gone: {journal:#?}", entry.reference);
         }
     }
 
@@ -172,7 +179,10 @@ impl Scene {
     fn filled(&self, value: &Value, desired: &Desired, journal: &Journal) -> Value {
         let output = |reference: &str, key: &str| {
             let entry = journal.instances.get(reference)?;
-            observe::opened(&entry.outputs, &entry.sensitive, &self.world).ok()?.get(key).cloned()
+            match entry.sensitive.get(key) {
+                Some(sealed) => self.world.vault.open(&sealed.sealed).ok(),
+                None => entry.outputs.get(key).cloned(),
+            }
         };
         fill(value, &Lookup { output: &output, env: &desired.env }).unwrap()
     }
