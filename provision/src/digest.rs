@@ -1,6 +1,7 @@
 //! Canonical bytes (RFC 8785, JCS) and their SHA-256.
 
-use serde::Serialize;
+mod canonical;
+
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
@@ -25,8 +26,9 @@ pub enum DigestError {
 /// # Errors
 /// When an integer in it is beyond 2^53.
 pub fn canonical(value: &Value) -> Result<Vec<u8>, DigestError> {
-    refuse_rounding(value)?;
-    to_canonical(value)
+    let mut bytes = Vec::new();
+    canonical::write(value, &mut bytes)?;
+    Ok(bytes)
 }
 
 /// `sha256:` and the hex SHA-256 of the canonical form of `value`.
@@ -44,18 +46,10 @@ pub fn of_bytes(bytes: &[u8]) -> String {
     text.push_str("sha256:");
     for byte in Sha256::digest(bytes) {
         for nibble in [byte >> 4, byte & 15] {
-            text.push(char::from_digit(u32::from(nibble), 16).unwrap_or('0'));
+            text.push(char::from(nibble + if nibble < 10 { b'0' } else { b'a' - 10 }));
         }
     }
     text
-}
-
-/// The document a fingerprint is made of.
-#[derive(Serialize)]
-struct Identity<'a> {
-    name: &'a str,
-    params: &'a Map<String, Value>,
-    plan: Option<&'a str>,
 }
 
 /// The canonical document of a spec, whose digest is its fingerprint.
@@ -67,8 +61,18 @@ pub fn identity(
     params: &Map<String, Value>,
     plan: Option<&Name>,
 ) -> Result<Vec<u8>, DigestError> {
-    params.values().try_for_each(refuse_rounding)?;
-    to_canonical(&Identity { name, params, plan: plan.map(Name::as_str) })
+    let mut bytes = Vec::with_capacity(256);
+    bytes.extend_from_slice(b"{\"name\":");
+    canonical::write_text(name, &mut bytes)?;
+    bytes.extend_from_slice(b",\"params\":");
+    canonical::write_map(params, &mut bytes)?;
+    bytes.extend_from_slice(b",\"plan\":");
+    match plan {
+        Some(plan) => canonical::write_text(plan.as_str(), &mut bytes)?,
+        None => bytes.extend_from_slice(b"null"),
+    }
+    bytes.push(b'}');
+    Ok(bytes)
 }
 
 /// The fingerprint of a spec, or with resolved params the digest of its inputs.
@@ -81,22 +85,6 @@ pub fn fingerprint(
     plan: Option<&Name>,
 ) -> Result<String, DigestError> {
     Ok(of_bytes(&identity(name, params, plan)?))
-}
-
-fn to_canonical(value: &impl Serialize) -> Result<Vec<u8>, DigestError> {
-    serde_json_canonicalizer::to_vec(value)
-        .map_err(|error| DigestError::Canonical(error.to_string()))
-}
-
-fn refuse_rounding(value: &Value) -> Result<(), DigestError> {
-    match value {
-        Value::Number(number) if is_rounded(number) => {
-            Err(DigestError::Integer(number.to_string()))
-        }
-        Value::Array(items) => items.iter().try_for_each(refuse_rounding),
-        Value::Object(map) => map.values().try_for_each(refuse_rounding),
-        _ => Ok(()),
-    }
 }
 
 /// Whether canonical JSON would change this number.
