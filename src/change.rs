@@ -46,8 +46,7 @@ pub async fn make_plan(
     project: &Project,
     desired: &Desired,
     journal: &Journal,
-    prune: bool,
-    force: bool,
+    options: Options,
 ) -> Result<Plan, Failure> {
     let findings = observe::gather(desired, journal, &project.world).await;
     let mut problems = Diagnostics::default();
@@ -59,7 +58,7 @@ pub async fn make_plan(
     if problems.has_errors() {
         return Err(Failure::of(Exit::Error, problems));
     }
-    let options = Options { prune, force, found: findings.found, contents: findings.contents };
+    let options = Options { found: findings.found, contents: findings.contents, ..options };
     let input = Input { desired, journal, catalog: &project.world.catalog, options: &options };
     let plan = plan::plan(input);
     if plan.problems.has_errors() {
@@ -142,11 +141,14 @@ async fn start(
     Ok(ended?)
 }
 
-/// The first interrupt stops the run in good order, the second ends the process at once: every
-/// step that was begun is already on disk.
+/// The first interrupt stops the run in good order, the second drops what is under way, and with
+/// it the processes that were started for it: every step that was begun is already on disk. The
+/// third ends the process whatever it is doing.
 async fn watch_interrupts(stop: std::sync::Arc<Notify>) {
-    interrupt().await;
-    stop.notify_one();
+    for _ in 0..2 {
+        interrupt().await;
+        stop.notify_one();
+    }
     interrupt().await;
     std::process::exit(i32::from(Exit::Interrupted.code()));
 }
@@ -263,9 +265,17 @@ pub fn bound_variables(
                 }
                 None => entry.outputs.get(key).cloned(),
             };
-            if let Some(value) = value {
-                variables.push((variable.clone(), as_text(&value)));
+            let Some(value) = value.filter(|value| !value.is_null()) else { continue };
+            let text = as_text(&value);
+            if text.contains('\0') {
+                let summary = format!(
+                    "`{}.{key}` holds a NUL byte, which `{variable}` cannot hold.",
+                    entry.reference
+                );
+                let help = "Remove it from `bind`, or bind another output.";
+                return Err(Failure::with_help(Exit::Error, "variable-value", summary, help));
             }
+            variables.push((variable.clone(), text));
         }
     }
     Ok(variables)

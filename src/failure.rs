@@ -127,6 +127,11 @@ fn held(holder: Option<&Holder>) -> Failure {
 
 /// A library's lower-case fragment as a full sentence.
 pub fn sentence(fragment: &str) -> String {
+    let first_word = fragment.split(' ').next().unwrap_or_default();
+    if first_word.contains(['.', '/', '`']) {
+        // A file's name is written as it is.
+        return format!("{}.", fragment.trim_end_matches('.'));
+    }
     let mut characters = fragment.chars();
     let first = characters.next().map(|first| first.to_uppercase().to_string());
     let text = format!("{}{}", first.unwrap_or_default(), characters.as_str());

@@ -54,6 +54,10 @@ async fn run(cli: Cli) -> ExitCode {
         }
     };
     match commands::dispatch(&mut context, cli.command).await {
+        Ok(_) if terminal::has_lost_data() => {
+            terminal::talk("error: Standard output could not be written.");
+            Exit::Error.into()
+        }
         Ok(exit) => exit,
         Err(failure) => {
             report::failure(&failure, &context.sources, is_json);

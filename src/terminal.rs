@@ -1,6 +1,7 @@
 //! The two streams: data goes to stdout, talk to stderr, and colour only where it is wanted.
 
 use std::io::{IsTerminal as _, Write as _};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anstyle::{AnsiColor, Style};
 
@@ -41,15 +42,30 @@ pub fn paint(style: Style, text: impl std::fmt::Display) -> String {
     format!("{style}{text}{style:#}")
 }
 
+/// Whether data was lost on its way out.
+static LOST: AtomicBool = AtomicBool::new(false);
+
+/// Whether data could not be written, other than to a reader that went away.
+pub fn has_lost_data() -> bool {
+    LOST.load(Ordering::Relaxed)
+}
+
+fn note(result: std::io::Result<()>) {
+    if result.is_err_and(|error| error.kind() != std::io::ErrorKind::BrokenPipe) {
+        LOST.store(true, Ordering::Relaxed);
+    }
+}
+
 /// Writes data. A reader that went away is no error.
 pub fn out(text: impl std::fmt::Display) {
-    let _ = writeln!(anstream::stdout().lock(), "{text}");
+    let mut stdout = anstream::stdout().lock();
+    note(writeln!(stdout, "{text}").and_then(|()| stdout.flush()));
 }
 
 /// Writes data as it is, without a line end.
 pub fn out_raw(bytes: &[u8]) {
     let mut stdout = std::io::stdout().lock();
-    let _ = stdout.write_all(bytes).and_then(|()| stdout.flush());
+    note(stdout.write_all(bytes).and_then(|()| stdout.flush()));
 }
 
 /// Writes talk.

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use crate::config::expression::outputs_in;
 use crate::digest::{self, DigestError};
 use crate::graph::Graph;
+use crate::name::Name;
 use crate::state::Applied;
 
 /// One migration as it was read.
@@ -86,6 +87,12 @@ pub fn steps_between(before: &Map<String, Value>, after: &Map<String, Value>) ->
         }
     }
     steps
+}
+
+/// The refs that a snapshot declares.
+pub fn refs_of(snapshot: &Map<String, Value>) -> Vec<Name> {
+    let instances = snapshot.get("instances").and_then(Value::as_array).into_iter().flatten();
+    instances.map(|spec| Name::from(text(spec, "ref"))).collect()
 }
 
 /// Whether two snapshots want the same.

@@ -126,8 +126,9 @@ async fn fetch(
     entry: &Instance,
     world: &World,
 ) -> Result<Option<Live>, BrokerError> {
-    if !entry.exists() {
-        return Ok(None);
+    if !entry.exists() || entry.operation.is_some() {
+        // Of what was begun nobody knows yet what became of it; the next apply finds out.
+        return Err(BrokerError::new(ErrorKind::Unsupported, "an operation on it has not ended"));
     }
     let broker = world.catalog.broker(entry.service.as_str()).ok_or_else(|| {
         let message = format!("no broker provides the service `{}`", entry.service);

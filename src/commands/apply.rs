@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use provision::plan::Options;
+
 use crate::change::{Order, execute, make_plan};
 use crate::cli::{Pruning, Writing};
 use crate::context::Context;
@@ -43,7 +45,8 @@ pub async fn run(context: &mut Context, args: &Args) -> super::Answer {
     if let Some(saved) = &saved {
         saved.check_basis(&basis)?;
     }
-    let plan = make_plan(&project, &desired, &journal, prune, force).await?;
+    let options = Options { prune, force, ..Options::default() };
+    let plan = make_plan(&project, &desired, &journal, options).await?;
     if let Some(saved) = &saved {
         saved.check_plan(&plan)?;
     }

@@ -1,9 +1,12 @@
 //! `prov check`: the gate for CI.
 
+use provision::plan::Options;
+
 use crate::change::{make_plan, show_plan};
 use crate::cli::Pruning;
 use crate::context::Context;
 use crate::exit::Exit;
+use crate::terminal::talk;
 
 /// What `prov check` takes.
 #[derive(clap::Args, Debug)]
@@ -23,8 +26,12 @@ pub async fn run(context: &mut Context, args: Args) -> super::Answer {
     let mut project = context.project()?;
     let desired = context.desired(&mut project)?;
     let journal = project.load().await?.journal;
+    if project.store.is_held() {
+        talk("A run is under way: this is what it has recorded so far.\n");
+    }
     let prune = args.pruning.resolve(desired.prune);
-    let plan = make_plan(&project, &desired, &journal, prune, false).await?;
+    let options = Options { prune, ..Options::default() };
+    let plan = make_plan(&project, &desired, &journal, options).await?;
     show_plan(context, &plan, false);
     let is_good = plan.is_clean() && (!args.orphans || plan.orphans.is_empty());
     Ok(if is_good { Exit::Done } else { Exit::Changes })

@@ -72,11 +72,13 @@ fn next(
 /// A name is part of a file name; one that could lead elsewhere is refused, not mended.
 fn safe_name(name: &str) -> Result<String, Failure> {
     let is_fit = |c: char| c.is_alphanumeric() || " _-".contains(c);
-    if let Some(fit) = migration::file_name_of(name).filter(|_| name.chars().all(is_fit)) {
+    if let Some(fit) =
+        migration::file_name_of(name).filter(|_| name.len() <= 100 && name.chars().all(is_fit))
+    {
         return Ok(fit);
     }
     let summary = format!("`{name}` cannot be the name of a migration.");
-    let help = "Use letters, digits, `_` and `-`.";
+    let help = "Use up to 100 letters, digits, `_` and `-`.";
     Err(Failure::with_help(Exit::Error, "migration-name", summary, help))
 }
 

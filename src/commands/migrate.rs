@@ -1,9 +1,13 @@
 //! `prov migrate`: brings a stage from its ledger to the newest index.
 
+use std::collections::HashSet;
+
 use jiff::Timestamp;
 use provision::config::{Desired, Document};
 use provision::diagnostic::Diagnostics;
 use provision::migration::{self, LedgerError, Migration};
+use provision::name::Name;
+use provision::plan::Options;
 use provision::state::{Applied, Journal};
 use serde_json::json;
 
@@ -64,8 +68,11 @@ pub async fn run(context: &mut Context, args: &Args) -> super::Answer {
         return Ok(Exit::Done);
     }
     let mut journal = journal;
-    for index in applied..goal {
-        journal = task.go_to(context, journal, index + 1).await?;
+    // Where instances are and no ledger tells how they came, there is one way that replays nothing:
+    // straight to the goal.
+    let first = if is_unplaced(&journal) { goal } else { applied + 1 };
+    for count in first..=goal {
+        journal = task.go_to(context, journal, count).await?;
     }
     if !context.global.json {
         out(format!("Applied {} migration(s) to the stage `{}`.", goal - applied, context.stage));
@@ -75,8 +82,9 @@ pub async fn run(context: &mut Context, args: &Args) -> super::Answer {
 
 fn say_up_to_date(context: &Context, count: usize) {
     if context.global.json {
-        out(json!({ "format_version": view::FORMAT_VERSION, "type": "summary", "complete": true,
-            "migrations": [] }));
+        out(view::versioned(json!({ "type": "summary", "complete": true, "interrupted": false,
+            "added": 0, "changed": 0, "destroyed": 0, "failed": [], "skipped": [], "in_flight": [],
+            "not_started": [], "migrations": [] })));
     } else if count == 0 {
         out("There are no migrations. `prov generate` writes one from the config.");
     } else {
@@ -98,29 +106,86 @@ pub fn position_of(index: u32, history: &[Migration]) -> Result<usize, Failure> 
     })
 }
 
-/// A stage's journal, whose ledger is taken over once from `@suluk/provision` when it has none.
+/// A stage's journal with its ledger. One that has instances and no ledger was made by `apply`, or
+/// by `@suluk/provision`: its place in the history is taken from `_applied.json`, or is the newest
+/// snapshot that is exactly what the journal holds. History is never replayed over live instances.
+///
+/// # Errors
+/// When `_applied.json` leaves one out.
 pub async fn seeded(
     context: &Context,
     project: &Project,
     history: &[Migration],
 ) -> Result<Journal, Failure> {
     let mut journal = project.load().await?.journal;
-    let is_foreign = journal.lineage.is_empty() && !journal.instances.is_empty();
-    if !journal.ledger.is_empty() || !is_foreign {
+    if !journal.ledger.is_empty() || journal.instances.is_empty() || history.is_empty() {
         return Ok(journal);
     }
-    let Some(applied) = context.history().foreign_ledger()? else { return Ok(journal) };
-    for index in applied {
-        if let Some(migration) = history.iter().find(|migration| migration.index == index) {
-            journal.ledger.push(entry(migration, project.world.clock.now(), "imported"));
-        }
+    let is_foreign = journal.lineage.is_empty();
+    let listed = if is_foreign { context.history().foreign_ledger()? } else { None };
+    let (count, source) = match listed {
+        Some(listed) => (prefix(listed)?, "meta/_applied.json"),
+        None => (fitting(context, project, history, &journal).await?, "what the journal holds"),
+    };
+    if count == 0 {
+        return Ok(journal);
     }
+    let now = project.world.clock.now();
+    journal.ledger = history.iter().take(count).map(|m| entry(m, now, "imported")).collect();
     if !context.global.json {
-        let count = journal.ledger.len();
-        talk(format!("Took over {count} applied migration(s) from meta/_applied.json."));
+        talk(format!("Took over {count} applied migration(s) from {source}."));
     }
     save(project, &mut journal).await?;
     Ok(journal)
+}
+
+/// Whether there are instances and no ledger that tells which migrations made them.
+fn is_unplaced(journal: &Journal) -> bool {
+    journal.ledger.is_empty() && !journal.instances.is_empty()
+}
+
+/// How many migrations a list of applied indexes stands for.
+fn prefix(mut listed: Vec<u32>) -> Result<usize, Failure> {
+    listed.sort_unstable();
+    listed.dedup();
+    if listed.iter().zip(0..).all(|(index, place)| *index == place) {
+        return Ok(listed.len());
+    }
+    let summary = "meta/_applied.json leaves out a migration before one that it lists.";
+    let help = "Nothing was changed. Write the ones that are applied, e.g. `[0, 1]`.";
+    Err(Failure::with_help(Exit::Error, "ledger", summary, help))
+}
+
+/// After how many migrations the journal is exactly what the snapshot says.
+async fn fitting(
+    context: &Context,
+    project: &Project,
+    history: &[Migration],
+    journal: &Journal,
+) -> Result<usize, Failure> {
+    for count in (1..=history.len()).rev() {
+        let Some(migration) = history.get(count - 1) else { continue };
+        let Ok(desired) = desired_of(context, project, migration) else { continue };
+        let options = Options { prune: true, ..Options::default() };
+        let plan = make_plan(project, &desired, journal, options).await?;
+        if plan.is_clean() && plan.orphans.is_empty() {
+            return Ok(count);
+        }
+    }
+    Ok(0)
+}
+
+fn desired_of(
+    context: &Context,
+    project: &Project,
+    migration: &Migration,
+) -> Result<Desired, Failure> {
+    let mut problems = Diagnostics::default();
+    let document = Document::from_snapshot(migration.snapshot.clone(), &mut problems);
+    if problems.has_errors() {
+        return Err(Failure::of(Exit::Error, problems));
+    }
+    context.desired_of(&document, &project.world.catalog)
 }
 
 fn entry(migration: &Migration, applied_at: Timestamp, run: &str) -> Applied {
@@ -171,28 +236,33 @@ impl Task<'_> {
         } else {
             talk(format!("▸ {}", migration.tag));
         }
-        let desired = self.desired(context, migration)?;
-        let plan = make_plan(self.project, &desired, &journal, true, self.force).await?;
+        let desired = desired_of(context, self.project, migration)?;
+        let options = Options {
+            prune: true,
+            prune_only: Some(self.dropped(journal.ledger.len(), count)),
+            force: self.force,
+            ..Options::default()
+        };
+        let plan = make_plan(self.project, &desired, &journal, options).await?;
         refuse_protected(&plan)?;
         let order = Order {
             command: self.command,
-            title: "Migration",
+            title: if count > journal.ledger.len() { "Migration" } else { "Rollback" },
             writing: self.writing,
             // Forward, a migration is the reviewed decision itself.
-            yes: self.yes || count > journal.ledger.len(),
+            yes: self.yes || count > journal.ledger.len() && !is_unplaced(&journal),
             force: self.force,
             ledger: Some(self.ledger(&journal, count)),
         };
         execute(context, self.project, (&plan, Some(&desired)), journal, order).await
     }
 
-    fn desired(&self, context: &Context, migration: &Migration) -> Result<Desired, Failure> {
-        let mut problems = Diagnostics::default();
-        let document = Document::from_snapshot(migration.snapshot.clone(), &mut problems);
-        if problems.has_errors() {
-            return Err(Failure::of(Exit::Error, problems));
-        }
-        context.desired_of(&document, &self.project.world.catalog)
+    /// The refs that the snapshots between here and there knew: nothing else is destroyed on the way.
+    fn dropped(&self, applied: usize, count: usize) -> HashSet<Name> {
+        let range =
+            if count > applied { applied.saturating_sub(1)..applied } else { count..applied };
+        let snapshots = self.history.get(range).unwrap_or_default().iter();
+        snapshots.flat_map(|migration| migration::refs_of(&migration.snapshot)).collect()
     }
 
     fn ledger(&self, journal: &Journal, count: usize) -> Vec<Applied> {

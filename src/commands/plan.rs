@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use provision::plan::Options;
+
 use crate::change::{make_plan, show_plan};
 use crate::cli::Pruning;
 use crate::context::Context;
@@ -37,8 +39,12 @@ pub async fn run(context: &mut Context, args: Args) -> super::Answer {
     let mut project = context.project()?;
     let desired = context.desired(&mut project)?;
     let journal = project.load().await?.journal;
+    if project.store.is_held() {
+        talk("A run is under way: this is what it has recorded so far.\n");
+    }
     let prune = args.pruning.resolve(desired.prune);
-    let plan = make_plan(&project, &desired, &journal, prune, args.force).await?;
+    let options = Options { prune, force: args.force, ..Options::default() };
+    let plan = make_plan(&project, &desired, &journal, options).await?;
     show_plan(context, &plan, args.all);
     if let Some(path) = &args.out {
         let basis = Basis { desired: &desired, journal: &journal, catalog: &project.world.catalog };

@@ -1,7 +1,7 @@
 //! `prov pull`: the journal beside what is live.
 
 use provision::observe::{self, LiveState, Observation};
-use provision::state::{DRIFTED, Instance, Journal, Sealed};
+use provision::state::{DRIFTED, Instance, Journal, Sealed, Status};
 use provision::world::World;
 use serde_json::{Value, json};
 
@@ -116,7 +116,15 @@ async fn reconcile(
     for observation in found {
         match (&observation.state, &observation.live) {
             (LiveState::Missing, _) => {
-                journal.instances.remove(observation.reference.as_str());
+                let gone = journal.instances.remove(observation.reference.as_str());
+                // Its former objects may be there still, and somebody has to remember them.
+                if let Some(mut gone) = gone.filter(|gone| !gone.deposed.is_empty()) {
+                    gone.instance_id.clear();
+                    gone.outputs.clear();
+                    gone.sensitive.clear();
+                    gone.status = Status::Failed;
+                    journal.instances.put(gone);
+                }
             }
             (LiveState::Drifted(_), Some(live)) => {
                 let known = journal.instances.get(observation.reference.as_str()).cloned();

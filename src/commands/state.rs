@@ -116,18 +116,6 @@ async fn rename(project: &Project, from: &str, to: &str) -> Result<(), Failure> 
     }
     entry.reference = Name::from(to);
     journal.instances.rename(from, entry);
-    let needing: Vec<_> = journal
-        .instances
-        .iter()
-        .filter(|other| other.depends_on.iter().any(|need| need == from))
-        .cloned()
-        .collect();
-    for mut other in needing {
-        for need in other.depends_on.iter_mut().filter(|need| **need == from) {
-            *need = Name::from(to);
-        }
-        journal.instances.put(other);
-    }
     save(project, &mut journal).await
 }
 
@@ -163,18 +151,17 @@ async fn restore(project: &Project, file: &Path, force: bool) -> Result<(), Fail
         source,
     })?;
     let current = project.load().await.ok().map(|loaded| loaded.journal);
-    let stage = current.as_ref().map(|journal| journal.stage.clone());
-    let stage = stage.unwrap_or_else(|| Name::from("default"));
-    let mut journal: Journal = read_journal(&text, &project.name, &stage)
+    let mut journal: Journal = read_journal(&text, &project.name, &project.stage)
         .map_err(|source| StoreError::State { path: file.to_owned(), source })?;
-    if let Some(current) = &current {
-        let is_foreign = !current.lineage.is_empty() && current.lineage != journal.lineage;
-        if (is_foreign || current.stage != journal.stage) && !force {
-            let summary = format!("{} is a copy of another journal.", file.display());
-            let help = "Give `--force` to put it here all the same.";
-            return Err(Failure::with_help(Exit::Refused, "other-journal", summary, help));
-        }
-        journal.serial = journal.serial.max(current.serial);
+    let is_foreign = current
+        .as_ref()
+        .is_some_and(|current| !current.lineage.is_empty() && current.lineage != journal.lineage);
+    if (is_foreign || journal.stage != project.stage) && !force {
+        let summary = format!("{} is a copy of another journal.", file.display());
+        let help = "Give `--force` to put it here all the same.";
+        return Err(Failure::with_help(Exit::Refused, "other-journal", summary, help));
     }
+    journal.stage = project.stage.clone();
+    journal.serial = journal.serial.max(current.map_or(0, |current| current.serial));
     save(project, &mut journal).await
 }

@@ -55,7 +55,8 @@ pub async fn run(context: &mut Context, args: &Args) -> super::Answer {
         writing: &args.writing,
         yes: true,
         force: args.force,
-        ledger: None,
+        // Where nothing is left, no migration is applied any more.
+        ledger: (kept == 0 && !journal.ledger.is_empty()).then(Vec::new),
     };
     execute(context, &project, (&plan, None), journal, order).await?;
     if kept > 0 && !context.global.json {

@@ -63,7 +63,7 @@ impl Context {
         let config = match &global.config {
             Some(path) if path == Path::new("-") => None,
             Some(path) => Some(here.join(path)),
-            None => CONFIG_NAMES.iter().map(|name| here.join(name)).find(|path| path.exists()),
+            None => only_config(&here)?,
         };
         let root = config.as_deref().and_then(Path::parent).unwrap_or(&here).to_owned();
         Ok(Self { global, root, stage: Name::from(stage), sources: Sources::default(), config })
@@ -236,4 +236,16 @@ fn check_version(document: &Document) -> Result<(), Failure> {
     let mut problems = Diagnostics::default();
     problems.push(Diagnostic::error("required-version", summary).at(wanted.span));
     Err(Failure::of(Exit::Error, problems))
+}
+
+/// The one config of a folder.
+fn only_config(folder: &Path) -> Result<Option<PathBuf>, Failure> {
+    let names: Vec<&str> =
+        CONFIG_NAMES.into_iter().filter(|name| folder.join(name).exists()).collect();
+    if let [first, second, ..] = names.as_slice() {
+        let summary = format!("There are two configs here: {first} and {second}.");
+        let help = format!("Remove one, or say which: `prov -c {first} …`.");
+        return Err(Failure::with_help(Exit::Error, "two-configs", summary, help));
+    }
+    Ok(names.first().map(|name| folder.join(name)))
 }

@@ -3,7 +3,7 @@
 use std::io::Read as _;
 use std::path::Path;
 
-use provision::config::{Document, Format, Node, parse, parse_placeless};
+use provision::config::{Document, Format, Kind, Node, parse, parse_placeless};
 use provision::diagnostic::{Diagnostic, Diagnostics};
 
 use super::Context;
@@ -59,7 +59,8 @@ impl Context {
             );
             return None;
         }
-        if let Some(root) = parse_placeless(text, format) {
+        if let Some(root) = parse_placeless(text, format).filter(|root| !root.entries().is_empty())
+        {
             let mut found = Diagnostics::default();
             let document = Document::read(root, &mut found);
             if found.is_empty() && document.include.is_empty() {
@@ -73,9 +74,19 @@ impl Context {
                 return None;
             }
         };
+        if matches!(root.kind, Kind::Null) || matches!(&root.kind, Kind::Map(e) if e.is_empty()) {
+            // What a generator prints that failed must not mean that everything goes.
+            let help = "To declare that nothing is wanted, write `instances = []`.";
+            problems.push(
+                Diagnostic::error("empty-config", format!("{name} declares nothing.")).help(help),
+            );
+            return None;
+        }
         let mut document = Document::read(root, problems);
         if is_included && !document.include.is_empty() {
-            problems.push(Diagnostic::error("include", "An included file cannot include others."));
+            let place = document.include.first().map(|include| include.span).unwrap_or_default();
+            let summary = "An included file cannot include others.";
+            problems.push(Diagnostic::error("include", summary).at(place));
             return Some(document);
         }
         self.include(&mut document, problems);
@@ -134,7 +145,10 @@ fn read_config(path: &Path, name: &str) -> Result<String, Failure> {
     into_text(bytes, name)
 }
 
-fn into_text(bytes: Vec<u8>, name: &str) -> Result<String, Failure> {
+fn into_text(mut bytes: Vec<u8>, name: &str) -> Result<String, Failure> {
+    if bytes.starts_with(b"\xEF\xBB\xBF") {
+        bytes.drain(..3);
+    }
     String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
         let summary = format!("The config {name} is not UTF-8 (byte {at}).");

@@ -143,6 +143,8 @@ struct Tally {
     added: usize,
     changed: usize,
     destroyed: usize,
+    /// What Terraform's sentence has no word for.
+    others: [(usize, &'static str); 3],
     failed: Vec<Name>,
     skipped: Vec<Name>,
     unstarted: Vec<Name>,
@@ -156,6 +158,7 @@ impl Tally {
             added: 0,
             changed: 0,
             destroyed: 0,
+            others: [(0, ""); 3],
             failed: Vec::new(),
             skipped: Vec::new(),
             unstarted: Vec::new(),
@@ -173,8 +176,13 @@ impl Tally {
             }
         }
         let count = |action| done.get(&action).copied().unwrap_or_default();
-        tally.added = count(Action::Create) + count(Action::Replace) + count(Action::Adopt);
-        tally.changed = count(Action::Update) + count(Action::Move);
+        tally.added = count(Action::Create) + count(Action::Replace);
+        tally.changed = count(Action::Update);
+        tally.others = [
+            (count(Action::Move), "moved"),
+            (count(Action::Adopt), "adopted"),
+            (count(Action::Forget), "forgotten"),
+        ];
         tally.destroyed = count(Action::Deprovision) + count(Action::Replace);
         tally
     }
@@ -192,8 +200,16 @@ pub fn summary(plan: &Plan, ended: &Ended, what: &str) {
         paint(BAD, format!("{what} incomplete."))
     };
     talk("");
+    let others: Vec<String> = tally
+        .others
+        .iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, word)| format!("{count} {word}"))
+        .collect();
+    let others =
+        if others.is_empty() { others.join("") } else { format!(" Also {}.", others.join(", ")) };
     out(format!(
-        "{verdict} Resources: {} added, {} changed, {} destroyed.",
+        "{verdict} Resources: {} added, {} changed, {} destroyed.{others}",
         tally.added, tally.changed, tally.destroyed
     ));
     for (word, names) in [

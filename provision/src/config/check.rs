@@ -1,11 +1,15 @@
 //! What has to hold between instances, and between an instance and its service.
 
 use std::collections::HashMap;
+use std::path::{Path, PathBuf};
 
+use serde_json::Value;
+
+use super::expression::outputs_in;
 use super::params;
 use super::spec::Placed;
 use super::{Rules, scope::Read};
-use crate::broker::{Catalog, Plans, Service};
+use crate::broker::{Catalog, ParamType, Plans, Service};
 use crate::diagnostic::{Diagnostic, Diagnostics, Span};
 use crate::graph::Graph;
 use crate::name::{Name, closest};
@@ -18,6 +22,7 @@ pub fn check(
     problems: &mut Diagnostics,
 ) -> Option<(Graph, Vec<usize>)> {
     let positions = unique(placed, problems);
+    check_paths(placed, catalog, problems);
     let mut graph = Graph::new(placed.len());
     for (position, instance) in placed.iter().enumerate() {
         let service = service(instance, catalog, problems);
@@ -25,6 +30,7 @@ pub fn check(
             params::check(instance, service, rules, problems);
             check_plan(instance, service, problems);
             check_bind(instance, service, problems);
+            check_labels(instance, service, (placed, &positions, catalog), problems);
         }
         check_reads(instance, placed, &positions, catalog, problems);
         for need in &instance.spec.needs {
@@ -133,6 +139,64 @@ fn check_bind(instance: &Placed<'_>, service: &Service, problems: &mut Diagnosti
         if !service.yields(key) {
             let problem = unknown_output(&instance.spec.reference, key, service, *span);
             problems.push(problem.about(&instance.spec.reference));
+        }
+    }
+}
+
+/// Two instances at one path would overwrite each other.
+fn check_paths(placed: &[Placed<'_>], catalog: &Catalog, problems: &mut Diagnostics) {
+    let mut known: HashMap<PathBuf, &Name> = HashMap::new();
+    for instance in placed.iter().filter(|instance| !instance.spec.external) {
+        let Some(service) = catalog.service(instance.spec.service.as_str()) else { continue };
+        for param in service.params.iter().filter(|param| param.kind == ParamType::Path) {
+            let Some(text) = instance.spec.params.get(param.name).and_then(Value::as_str) else {
+                continue;
+            };
+            if !outputs_in(&Value::from(text)).is_empty() || text.contains("${") {
+                continue;
+            }
+            let path: PathBuf = Path::new(text).components().collect();
+            let path = path.strip_prefix(".").map(Path::to_owned).unwrap_or(path);
+            if let Some(other) = known.insert(path, &instance.spec.reference) {
+                let reference = &instance.spec.reference;
+                let summary = format!("`{other}` and `{reference}` have the same path: `{text}`.");
+                problems.push(
+                    Diagnostic::error("duplicate-path", summary)
+                        .at(instance.span)
+                        .about(reference)
+                        .help("Each would overwrite the other; give them two paths."),
+                );
+            }
+        }
+    }
+}
+
+/// Names and paths are shown and stored as they are, so no secret may go into them.
+fn check_labels(
+    instance: &Placed<'_>,
+    service: &Service,
+    (placed, positions, catalog): (&[Placed<'_>], &HashMap<&Name, usize>, &Catalog),
+    problems: &mut Diagnostics,
+) {
+    let is_secret = |reference: &str, key: &str| {
+        let producer = positions.get(&Name::from(reference)).and_then(|at| placed.get(*at));
+        let service = producer.and_then(|p| catalog.service(p.spec.service.as_str()));
+        let output = service.and_then(|s| s.outputs.iter().find(|output| output.key == key));
+        output.is_some_and(|output| output.sensitive)
+    };
+    let name = Value::from(instance.spec.name.as_str());
+    let paths = service.params.iter().filter(|param| param.kind == ParamType::Path);
+    let paths = paths.filter_map(|param| instance.spec.params.get(param.name));
+    for value in paths.chain([&name]) {
+        if outputs_in(value).iter().any(|output| is_secret(output.reference, output.key)) {
+            let reference = &instance.spec.reference;
+            let summary = format!("`{reference}` puts a secret into its name or path.");
+            problems.push(
+                Diagnostic::error("secret-in-clear", summary)
+                    .at(instance.span)
+                    .about(reference)
+                    .help("Names and paths are stored and shown as they are; use another output."),
+            );
         }
     }
 }

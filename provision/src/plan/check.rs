@@ -63,7 +63,8 @@ fn check_destruction(
     for step in plan.steps.iter().filter(|step| step.action.destroys()) {
         let known = step.moved_from.as_ref().unwrap_or(&step.reference);
         let Some(entry) = journal.instances.get(known.as_str()) else { continue };
-        let is_begun = matches!(step.reason, Reason::Leftover | Reason::Interrupted(_));
+        let is_begun = step.reason == Reason::Leftover
+            || matches!(step.reason, Reason::Interrupted(_)) && step.spec.is_none();
         let is_refused = plan.refusals.iter().any(|refusal| refusal.reference == step.reference);
         if entry.protected && !options.force && !is_begun && !is_refused {
             problems.push(finding(&step.reference, "it is protected and would be destroyed"));

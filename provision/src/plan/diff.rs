@@ -147,6 +147,12 @@ impl<'a> Planner<'a> {
         } else if decision.work == Work::Nothing && entry.status == Status::Failed {
             decision = Decision::new(Action::Update, Reason::Failed, Work::Update);
         }
+        if decision.work == Work::Note
+            && (pending == Some(Verb::Update) || entry.status == Status::Failed)
+        {
+            // Nobody knows what the update that failed left behind.
+            decision.work = Work::Update;
+        }
         self.by_owner(spec, entry, decision)
     }
 
@@ -154,8 +160,8 @@ impl<'a> Planner<'a> {
     /// than the one that is declared now.
     fn begun(&self, spec: &InstanceSpec, entry: &Instance, service: Option<&Service>) -> Decision {
         let pending = entry.operation.as_ref().map(|operation| operation.verb);
-        let reason = match (pending, &entry.last_error) {
-            (None, Some(_)) => Reason::Failed,
+        let reason = match entry.status {
+            Status::Failed => Reason::Failed,
             _ => Reason::Interrupted(Verb::Provision),
         };
         if pending.is_some() && (spec.external || self.is_other(spec, entry, service)) {
@@ -306,8 +312,19 @@ impl<'a> Planner<'a> {
             let change = changed("protected", entry.protected, protected);
             return note(Reason::ProtectionChanged, vec![change]);
         }
-        if entry.retain != retain || entry.external != spec.external {
-            return note(Reason::ProtectionChanged, Vec::new());
+        if entry.external != spec.external {
+            let change = changed("external", entry.external, spec.external);
+            return note(Reason::OwnerChanged, vec![change]);
+        }
+        if entry.retain != retain {
+            let word = |retain: bool| Value::from(if retain { "retain" } else { "delete" });
+            let change = Change {
+                path: "on_remove".to_owned(),
+                before: Some(word(entry.retain)),
+                after: Some(word(retain)),
+                sensitive: false,
+            };
+            return note(Reason::ProtectionChanged, vec![change]);
         }
         if entry.inputs.is_some() && entry.depends_on != spec.needs {
             return note(Reason::DependenciesChanged, Vec::new());

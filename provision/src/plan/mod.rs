@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use crate::broker::{Catalog, ReplaceOrder};
 use crate::config::Desired;
-use crate::diagnostic::Diagnostics;
+use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::name::Name;
 use crate::state::Journal;
 
@@ -197,6 +197,8 @@ impl Plan {
 pub struct Options {
     /// Whether undeclared instances are destroyed.
     pub prune: bool,
+    /// The only instances that pruning may reach, when it may not reach all.
+    pub prune_only: Option<HashSet<Name>>,
     /// Whether protected instances may be destroyed.
     pub force: bool,
     /// Instances that adoption found an object for.
@@ -218,6 +220,32 @@ pub struct Input<'a> {
     pub options: &'a Options,
 }
 
+/// Instances of somebody else that would become ours, to be changed and destroyed with the rest.
+fn taken_without_consent(input: Input<'_>) -> Diagnostics {
+    let mut problems = Diagnostics::default();
+    for spec in input.desired.instances.iter().filter(|spec| !spec.external && !spec.adopt) {
+        let entry = input.journal.instances.get(spec.reference.as_str());
+        if entry.is_some_and(|entry| entry.external && entry.service == spec.service) {
+            let reference = &spec.reference;
+            let summary =
+                format!("`{reference}` is somebody else's, and would become this project's.");
+            let help =
+                "To take it over, write `adopt = true`; to go on reading it, `external = true`.";
+            problems.push(Diagnostic::error("taken-over", summary).about(reference).help(help));
+        }
+    }
+    problems
+}
+
+/// Whether a step only ends a destruction that was begun when it was allowed.
+fn is_going_on(step: &Step) -> bool {
+    match step.reason {
+        Reason::Leftover => true,
+        Reason::Interrupted(_) => step.spec.is_none(),
+        _ => false,
+    }
+}
+
 /// Makes the plan.
 #[must_use]
 pub fn plan(input: Input<'_>) -> Plan {
@@ -227,11 +255,12 @@ pub fn plan(input: Input<'_>) -> Plan {
     let refusals = steps
         .iter()
         .filter(|step| step.action.destroys() && step.protected && !input.options.force)
-        .filter(|step| !matches!(step.reason, Reason::Leftover | Reason::Interrupted(_)))
+        .filter(|step| !is_going_on(step))
         .map(|step| Refusal { reference: step.reference.clone(), action: step.action })
         .collect();
     let tasks = order::tasks(&mut steps, input.journal);
     let mut plan = Plan { steps, orphans, refusals, problems: Diagnostics::default(), tasks };
     plan.problems = check(&plan, Some(input.desired), input.journal, input.options);
+    plan.problems.extend(taken_without_consent(input));
     plan
 }

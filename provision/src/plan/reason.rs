@@ -45,6 +45,8 @@ pub enum Reason {
     BindChanged,
     /// Its protection, or what happens on removal, differs.
     ProtectionChanged,
+    /// Whose it is differs.
+    OwnerChanged,
     /// The instances it waits for differ.
     DependenciesChanged,
     /// It goes by another ref.
@@ -100,6 +102,7 @@ impl Reason {
             Self::Rewritten => "rewritten",
             Self::BindChanged => "bind-changed",
             Self::ProtectionChanged => "protection-changed",
+            Self::OwnerChanged => "owner-changed",
             Self::DependenciesChanged => "dependencies-changed",
             Self::Moved { .. } => "moved",
             Self::Adopted => "adopted",
@@ -135,6 +138,7 @@ impl fmt::Display for Reason {
             Self::Rewritten => f.write_str("written another way, nothing to call"),
             Self::BindChanged => f.write_str("bind changed"),
             Self::ProtectionChanged => f.write_str("protection changed"),
+            Self::OwnerChanged => f.write_str("whose it is changed"),
             Self::DependenciesChanged => f.write_str("dependencies changed"),
             Self::Moved { from } => write!(f, "was {from}"),
             Self::Adopted => f.write_str("exists, will be adopted"),

@@ -24,7 +24,9 @@ pub(super) fn steps(input: Input<'_>, orphans: &[Name], declared: &[Step]) -> Ve
     let mut steps = Vec::new();
     for entry in destruction_order(&entries) {
         let begun = is_removal_begun(entry);
-        if !(input.options.prune || begun) {
+        let only = input.options.prune_only.as_ref();
+        let is_meant = only.is_none_or(|only| only.contains(&entry.reference));
+        if !(begun || input.options.prune && is_meant) {
             continue;
         }
         steps.push(match orphan_decision(entry, input.options) {

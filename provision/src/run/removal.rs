@@ -30,10 +30,10 @@ impl Shared<'_> {
                 self.recorder.record(Event::Done(Box::new(gone))).await?;
                 self.clear(&entry).await
             }
-            work => {
-                if work != Work::Forget {
-                    self.destroy(&entry).await?;
-                }
+            // What is forgotten lives on, and so do its former objects.
+            Work::Forget => self.forget(&entry.reference).await,
+            _ => {
+                self.destroy(&entry).await?;
                 self.clear(&entry).await?;
                 self.forget(&entry.reference).await
             }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::event::{Outcome, RunEvent};
 use super::retry;
-use super::worker::{Resolution, Shared, TaskError};
+use super::worker::{Resolution, Shared, TaskError, key_of};
 use crate::broker::{
     BrokerError, DeprovisionRequest, ErrorKind, FindRequest, Finding, Live, OperationRequest,
     OperationState, Previous, Progress, Provisioned, UpdateRequest,
@@ -49,19 +49,24 @@ pub(super) async fn resume(
     shared: &Shared<'_>,
     resolution: &Resolution<'_>,
     entry: Instance,
-    key: &str,
+    begun: &Instance,
 ) -> Result<Outcome, TaskError> {
     let service = shared.service(&resolution.spec.service)?;
     if service.journal_only {
         return provision(shared, resolution, entry).await;
     }
     let found = match service.finding {
-        Finding::Supported => shared.find(resolution, Some(key.to_owned())).await,
+        Finding::Supported => shared.find(resolution, Some(key_of(begun))).await,
         Finding::Never => Err(BrokerError::new(ErrorKind::Unsupported, "")),
     };
     match found {
         Ok(Some(live)) => complete(shared, resolution, entry, live).await,
         Ok(None) => {
+            shared.recorder.record(Event::Begin(Box::new(entry.clone()))).await?;
+            provision(shared, resolution, entry).await
+        }
+        Err(error) if is_unsupported(&error) && begun.status == Status::Failed => {
+            // The provider said that it failed; there is no way to look whether half of it is there.
             shared.recorder.record(Event::Begin(Box::new(entry.clone()))).await?;
             provision(shared, resolution, entry).await
         }
@@ -72,9 +77,13 @@ pub(super) async fn resume(
     }
 }
 
+fn is_unsupported(error: &BrokerError) -> bool {
+    error.kind == ErrorKind::Unsupported
+}
+
 /// Takes over what an interrupted creation made. It may be half made, so it is brought to what is
 /// declared, unless the service cannot change anything in place.
-async fn complete(
+pub(super) async fn complete(
     shared: &Shared<'_>,
     resolution: &Resolution<'_>,
     entry: Instance,
@@ -204,7 +213,11 @@ pub(super) async fn existing(
                 instance_id: None,
                 idempotency_key: Some(operation.key.clone()),
             };
-            shared.broker(&entry.service)?.find(&request).await?.map(|live| live.instance_id)
+            let found = match shared.broker(&entry.service)?.find(&request).await {
+                Err(error) if is_unsupported(&error) && entry.status == Status::Failed => None,
+                found => found?,
+            };
+            found.map(|live| live.instance_id)
         }
         None => made,
     };
@@ -309,7 +322,7 @@ async fn accepted(
 }
 
 /// Records a failure. One whose outcome is unknown keeps its operation, so that the next run
-/// settles it before anything else is made.
+/// settles it before anything else is made; so does a creation, which may have failed half way.
 async fn failed(
     shared: &Shared<'_>,
     mut entry: Instance,
@@ -318,7 +331,12 @@ async fn failed(
     entry.last_error = Some(shared.secrets.redact(&error.to_string()));
     entry.updated_at = Some(shared.world.clock.now());
     if error.kind != ErrorKind::Unknown {
-        entry.operation = None;
+        let is_creation = entry.operation.as_ref().is_some_and(|op| op.verb == Verb::Provision);
+        if !is_creation || shared.service(&entry.service).is_ok_and(|s| s.journal_only) {
+            entry.operation = None;
+        } else if let Some(operation) = &mut entry.operation {
+            operation.accepted = None;
+        }
         entry.status = Status::Failed;
     }
     shared.recorder.record(Event::Failed(Box::new(entry))).await?;

@@ -255,9 +255,10 @@ impl Shared<'_> {
             return self.resume(resolution, begun).await;
         }
         let service = self.service(&resolution.spec.service)?;
-        if !service.journal_only {
-            self.make_room(resolution, old.as_ref()).await?;
-        }
+        let former = match service.journal_only {
+            true => None,
+            false => self.former(resolution, old.as_ref()).await?,
+        };
         let mut entry = self.entry_of(resolution);
         if let (Work::Replace(_), Some(old)) = (work, &old)
             && old.exists()
@@ -265,6 +266,12 @@ impl Shared<'_> {
             entry.deposed.push(Deposed::from(old));
         }
         entry.operation = Some(self.operation(Verb::Provision));
+        if let Some(live) = former {
+            // What was left behind is wanted again: it comes back with all it holds.
+            entry.deposed.retain(|known| known.instance_id != live.instance_id);
+            self.recorder.record(Event::Begin(Box::new(entry.clone()))).await?;
+            return settle::complete(self, resolution, entry, live).await;
+        }
         if !service.journal_only {
             self.recorder.record(Event::Begin(Box::new(entry.clone()))).await?;
         }
@@ -290,35 +297,36 @@ impl Shared<'_> {
                 false => self.update(resolution, Work::Update).await,
             };
         }
-        let key = key_of(begun);
         // Something else is another request, which needs another key.
         let again = begun.operation.clone().filter(|_| is_same);
         let operation = Some(again.unwrap_or_else(|| self.operation(Verb::Provision)));
         let instance_id = begun.instance_id.clone();
         let entry = Instance { instance_id, operation, ..entry };
-        settle::resume(self, resolution, entry, &key).await
+        settle::resume(self, resolution, entry, begun).await
     }
 
-    /// Sees to it that nothing stands where a fresh object is to be made. What an earlier
-    /// replacement left there is destroyed; what is not ours stays.
-    async fn make_room(
+    /// What stands where the object is to be made: one that an earlier replacement of the same
+    /// instance left there.
+    ///
+    /// Anything else that stands there is not ours to touch, and an error.
+    async fn former(
         &self,
         resolution: &Resolution<'_>,
         old: Option<&Instance>,
-    ) -> Result<(), TaskError> {
+    ) -> Result<Option<Live>, TaskError> {
         let live = match self.find(resolution, None).await {
             Ok(Some(live)) => live,
-            Ok(None) => return Ok(()),
-            Err(error) if error.kind == ErrorKind::Unsupported => return Ok(()),
+            Ok(None) => return Ok(None),
+            Err(error) if error.kind == ErrorKind::Unsupported => return Ok(None),
             Err(error) => return Err(error.into()),
         };
         let is_left = |former: &Deposed| {
             former.service == resolution.spec.service && former.instance_id == live.instance_id
         };
-        match old.filter(|old| old.deposed.iter().any(is_left)) {
-            Some(old) => self.clear(old).await,
-            None => Err(conflict(resolution, self.holder_of(resolution, live)).into()),
+        if old.is_some_and(|old| old.deposed.iter().any(is_left)) {
+            return Ok(Some(live));
         }
+        Err(conflict(resolution, self.holder_of(resolution, live)).into())
     }
 
     /// The other instance of this project whose object was found.
@@ -511,7 +519,7 @@ fn internal(message: &str) -> BrokerError {
 fn no_broker(service: &Name) -> BrokerError {
     let message = format!("no broker provides the service `{service}`");
     BrokerError::new(ErrorKind::Unsupported, message)
-        .help("The instance was made by a service this program does not know; nothing was done.")
+        .help("Nothing was done. `prov state rm REF` forgets the instance without destroying it.")
 }
 
 fn missing_output(spec: &InstanceSpec, journal: &crate::state::Journal) -> BrokerError {

@@ -184,10 +184,16 @@ impl Instances {
         }
     }
 
-    /// Puts an instance in the place of the one under another ref.
+    /// Puts an instance in the place of the one under another ref. What needs it needs it under
+    /// its new ref.
     pub fn rename(&mut self, from: &str, instance: Instance) {
         if let Some(slot) = self.positions.remove(from) {
             self.positions.insert(instance.reference.clone(), slot);
+        }
+        for other in self.slots.iter_mut().flatten() {
+            for need in other.depends_on.iter_mut().filter(|need| **need == from) {
+                *need = instance.reference.clone();
+            }
         }
         self.put(instance);
     }

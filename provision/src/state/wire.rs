@@ -7,7 +7,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Applied, Deposed, Instance, Journal, Operation, Origin, Sealed, Status, Verb};
+use super::{
+    Applied, Deposed, Instance, Instances, Journal, Operation, Origin, Sealed, Status, Verb,
+};
 use crate::name::Name;
 
 #[derive(Deserialize)]
@@ -171,6 +173,11 @@ pub(super) fn read_v1(text: &str) -> serde_json::Result<Journal> {
     if wire.version != super::JOURNAL_VERSION {
         return Err(serde::de::Error::custom("it has another version"));
     }
+    let count = wire.instances.len();
+    let instances: Instances = wire.instances.into_iter().map(instance_from_wire).collect();
+    if instances.len() != count {
+        return Err(serde::de::Error::custom("a ref is in it twice"));
+    }
     Ok(Journal {
         lineage: wire.lineage,
         serial: wire.serial,
@@ -178,7 +185,7 @@ pub(super) fn read_v1(text: &str) -> serde_json::Result<Journal> {
         stage: wire.stage,
         ledger: wire.ledger.into_iter().map(applied_from_wire).collect(),
         bound: wire.bound,
-        instances: wire.instances.into_iter().map(instance_from_wire).collect(),
+        instances,
     })
 }
 

@@ -11,6 +11,9 @@ use super::{Holder, Loaded, LockGuard, Store, StoreError, replay};
 use crate::name::Name;
 use crate::state::{self, Journal, Record};
 
+/// How often journal and log are read again when they do not belong together.
+const READS_MAX: usize = 20;
+
 /// A journal at a path; the log and the lock have names derived from it.
 #[derive(Clone)]
 pub struct FileStore {
@@ -48,7 +51,19 @@ impl FileStore {
         matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
     }
 
+    /// A reader takes no lock: a run that saves its journal and starts a log between our reading
+    /// of the two looks like a log without its journal, until both are read again.
     fn load_now(&self) -> Result<Loaded, StoreError> {
+        for _ in 0..READS_MAX {
+            match self.read_both() {
+                Err(StoreError::Mismatch { .. }) => {}
+                answer => return answer,
+            }
+        }
+        self.read_both()
+    }
+
+    fn read_both(&self) -> Result<Loaded, StoreError> {
         let text = read_optional(&self.journal)?;
         let mut journal = match &text {
             Some(bytes) => self.parse(bytes)?,

@@ -114,7 +114,7 @@ pub enum StoreError {
         source: LogError,
     },
     /// The log continues a journal that is not there.
-    #[error("{}: the log belongs to serial {log} of the journal, which has serial {journal}", path.display())]
+    #[error("{}: the log continues serial {log} of another journal than this one with serial {journal}", path.display())]
     Mismatch {
         /// The log.
         path: PathBuf,
@@ -141,11 +141,12 @@ impl StoreError {
 /// # Errors
 /// The serial the log continues, when that is a later one than the journal's.
 pub(crate) fn replay(journal: &mut Journal, records: Vec<Record>) -> Result<usize, u64> {
-    let Some(Record { event: crate::state::Event::Run { serial, .. }, .. }) = records.first()
-    else {
-        return Ok(0);
+    let Some(first) = records.first() else { return Ok(0) };
+    let crate::state::Event::Run { serial, lineage, .. } = &first.event else {
+        return Err(u64::MAX);
     };
-    if *serial > journal.serial {
+    let is_foreign = *serial == journal.serial && *lineage != journal.lineage;
+    if *serial > journal.serial || is_foreign {
         return Err(*serial);
     }
     if *serial < journal.serial {

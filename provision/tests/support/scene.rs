@@ -84,6 +84,7 @@ impl Scene {
             force: true,
             found: findings.found,
             contents: findings.contents,
+            ..Options::default()
         };
         let catalog = &self.world.catalog;
         let plan = plan::plan(Input { desired, journal: &journal, catalog, options: &options });
