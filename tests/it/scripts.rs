@@ -17,6 +17,7 @@ macro_rules! scripts {
 }
 
 scripts! {
+    careful
     damage
     disk
     drift
