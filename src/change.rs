@@ -221,7 +221,8 @@ fn decide(plan: &Plan, order: &Order<'_>) -> Result<(), Failure> {
     if destroying.is_empty() || order.yes {
         return Ok(());
     }
-    if can_ask() {
+    let is_ci = environment().any(|(name, value)| name == "CI" && !value.is_empty());
+    if can_ask() && !is_ci {
         let question = format!("{} of these destroy something. Go on?", destroying.len());
         if ask(&question) {
             return Ok(());

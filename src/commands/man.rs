@@ -4,12 +4,14 @@ use std::path::PathBuf;
 
 use clap::CommandFactory as _;
 use provision::store::StoreError;
+use serde_json::json;
 
 use crate::cli::Cli;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::terminal::out_raw;
+use crate::view;
 
 /// What `prov man` takes.
 #[derive(clap::Args, Debug)]
@@ -22,7 +24,7 @@ pub struct Args {
 ///
 /// # Errors
 /// When the pages cannot be written.
-pub fn run(_context: &mut Context, args: &Args) -> super::Answer {
+pub fn run(context: &mut Context, args: &Args) -> super::Answer {
     let failed = |source: std::io::Error| -> Failure {
         let path = args.folder.clone().unwrap_or_else(|| PathBuf::from("standard output"));
         StoreError::Io { doing: "write", path, source }.into()
@@ -36,7 +38,12 @@ pub fn run(_context: &mut Context, args: &Args) -> super::Answer {
             let mut page = Vec::new();
             clap_mangen::Man::new(Cli::command()).render(&mut page).map_err(failed)?;
             page.extend(exit_codes().into_bytes());
-            out_raw(&page);
+            if context.global.json {
+                let page = String::from_utf8_lossy(&page);
+                view::document(&view::versioned(json!({ "page": page })));
+            } else {
+                out_raw(&page);
+            }
         }
     }
     Ok(Exit::Done)

@@ -1,6 +1,6 @@
 //! The settings of a project: where the journal is and where bound outputs land.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use provision::config::Document;
 use provision::config::expression::{self, Expression, Segment};
@@ -70,6 +70,7 @@ impl Context {
         };
         let default = self.default_env_file();
         let file = self.setting_path("sink", path.unwrap_or(&default), node.span)?;
+        self.refuse_own_file(&self.root.join(&file), node.span)?;
         let is_json = kind == Some("json") || kind.is_none() && file.ends_with(".json");
         match kind {
             Some("none") => Ok(Sink::None),
@@ -87,6 +88,19 @@ impl Context {
                 Err(Failure::of(Exit::Error, problems))
             }
         }
+    }
+
+    /// Values would be written into the config, or over the journal.
+    fn refuse_own_file(&self, sink: &Path, span: Span) -> Result<(), Failure> {
+        let is_config = self.config.as_deref() == Some(sink);
+        if !is_config && !sink.starts_with(self.root.join(".prov")) {
+            return Ok(());
+        }
+        let mut problems = Diagnostics::default();
+        let summary = "The sink is a file of prov's own.";
+        let problem = Diagnostic::error("sink", summary).at(span);
+        problems.push(problem.help("Choose another, e.g. `sink = \".env\"`."));
+        Err(Failure::of(Exit::Error, problems))
     }
 
     /// `.env`, and for a stage that was named `.env.<stage>`, so that stages live side by side.
