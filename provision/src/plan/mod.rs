@@ -220,6 +220,34 @@ pub struct Input<'a> {
     pub options: &'a Options,
 }
 
+/// A ref that stands for one instance in the journal, and in the config for another that is in the
+/// journal too: which of them was renamed to what only the user knows, and a guess may destroy one.
+fn exchanged_refs(input: Input<'_>) -> Diagnostics {
+    let mut problems = Diagnostics::default();
+    let entries = || input.journal.instances.iter().filter(|entry| entry.exists());
+    let known: HashMap<_, _> =
+        entries().map(|entry| ((&entry.service, &entry.name), &entry.reference)).collect();
+    for spec in &input.desired.instances {
+        let reference = &spec.reference;
+        let Some(own) = input.journal.instances.get(reference.as_str()) else { continue };
+        if own.name == spec.name && own.service == spec.service || !own.exists() {
+            continue;
+        }
+        let Some(other) = known.get(&(&spec.service, &spec.name)) else { continue };
+        let summary = format!(
+            "`{reference}` is declared as {} `{}`, which the journal knows as `{other}`; \
+             `{reference}` is {} `{}` there.",
+            spec.service, spec.name, own.service, own.name
+        );
+        let help = format!(
+            "Say what became of each: e.g. `prov state mv {reference} former`, then \
+             `prov state mv {other} {reference}`. With `--force` both are made anew."
+        );
+        problems.push(Diagnostic::error("exchanged-refs", summary).about(reference).help(help));
+    }
+    problems
+}
+
 /// Instances of somebody else that would become ours, to be changed and destroyed with the rest.
 fn taken_without_consent(input: Input<'_>) -> Diagnostics {
     let mut problems = Diagnostics::default();
@@ -262,5 +290,8 @@ pub fn plan(input: Input<'_>) -> Plan {
     let mut plan = Plan { steps, orphans, refusals, problems: Diagnostics::default(), tasks };
     plan.problems = check(&plan, Some(input.desired), input.journal, input.options);
     plan.problems.extend(taken_without_consent(input));
+    if !input.options.force {
+        plan.problems.extend(exchanged_refs(input));
+    }
     plan
 }
