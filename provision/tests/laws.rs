@@ -11,12 +11,53 @@ use proptest::test_runner::RngSeed;
 use provision::config::Document;
 use provision::diagnostic::Diagnostics;
 use provision::plan::{self, Input, Options};
+use serde_json::{Map, Value, json};
 
 use support::project::{FINDABLE, MOVING, TAME, WILD, desired, histories, projects};
-use support::provider::Provider;
+use support::provider::{Provider, Removals};
 use support::scene::{
     Scene, assert_accounted_for, assert_ordered, catalog, crash_after, play, story,
 };
+use support::services::FILE;
+
+/// A config of one file.
+fn one_file(reference: &str, name: &str, path: &str) -> Map<String, Value> {
+    let params = json!({ "path": path, "content": 1 });
+    let file = json!({ "ref": reference, "service": FILE, "name": name, "params": params });
+    Map::from_iter([("instances".to_owned(), json!([file]))])
+}
+
+#[test]
+fn what_a_replacement_left_makes_room_when_it_is_wanted_again() {
+    play(async {
+        let scene = Scene::new(0);
+        let at = |path| desired(one_file("r", "n", path), &scene.world.catalog);
+        let (here, there) = (at("here"), at("there"));
+        assert!(scene.apply(&here).await.1.is_complete());
+        scene.provider.removals(Removals::Fail);
+        assert!(!scene.apply(&there).await.1.is_complete());
+        scene.provider.removals(Removals::Work);
+        let (plan, ended) = scene.apply(&here).await;
+        assert!(ended.is_complete(), "{}", story(&plan, &ended, &scene.plan(&here).await));
+        scene.assert_is_live(&here).await;
+    });
+}
+
+#[test]
+fn what_another_instance_holds_by_now_is_not_destroyed() {
+    play(async {
+        let scene = Scene::new(0);
+        let catalog = &scene.world.catalog;
+        let first = desired(one_file("first", "one", "path"), catalog);
+        let second = desired(one_file("second", "two", "path"), catalog);
+        assert!(scene.apply(&first).await.1.is_complete());
+        scene.provider.removals(Removals::GoUnheard);
+        assert!(!scene.apply(&desired(Map::new(), catalog)).await.1.is_complete());
+        scene.provider.removals(Removals::Work);
+        assert!(scene.apply(&second).await.1.is_complete());
+        scene.assert_is_live(&second).await;
+    });
+}
 
 fn cases(count: u32) -> ProptestConfig {
     let given = ProptestConfig::default();

@@ -204,7 +204,7 @@ pub(super) async fn existing(
     let is_lost = made.is_none() && !entry.exists() && !service.journal_only;
     let id = match operation.filter(|op| is_lost && op.accepted.is_none()) {
         Some(operation) => {
-            if service.finding == Finding::Never {
+            if service.finding == Finding::Never && entry.status != Status::Failed {
                 return Err(unknown_outcome(&entry.reference).into());
             }
             let request = FindRequest {

@@ -245,7 +245,9 @@ impl Draft {
         if flavor.wild && self.special % 3 == 1 {
             instance["on_remove"] = json!("retain");
         }
-        if flavor.wild && own.service != MAILBOX && self.special % 5 == 1 {
+        // A file may have been somebody else's before, who has to agree to it becoming ours.
+        let is_taken = own.service == FILE && !is_external;
+        if flavor.wild && (is_taken || own.service != MAILBOX && self.special % 5 == 1) {
             instance["adopt"] = json!(true);
         }
         if is_external {

@@ -49,7 +49,19 @@ struct State {
     dice: Dice,
     /// How many of a hundred calls fail.
     faults: u64,
+    removals: Removals,
     breaches: BTreeSet<String>,
+}
+
+/// How removals go.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Removals {
+    /// Like everything else.
+    Work,
+    /// They fail.
+    Fail,
+    /// They work, and nobody hears of it.
+    GoUnheard,
 }
 
 /// Work that takes time.
@@ -88,6 +100,7 @@ impl Provider {
             made: 0,
             dice: Dice::new(seed),
             faults: 0,
+            removals: Removals::Work,
             breaches: BTreeSet::new(),
         };
         Self { catalog: Arc::new(services::all()), state: Arc::new(Mutex::new(state)) }
@@ -96,6 +109,11 @@ impl Provider {
     /// From now on `faults` of a hundred calls fail.
     pub fn fail(&self, faults: u64) {
         self.state().faults = faults;
+    }
+
+    /// From now on removals go like this.
+    pub fn removals(&self, removals: Removals) {
+        self.state().removals = removals;
     }
 
     /// Everything it holds, what is under way brought to its end.
@@ -433,7 +451,12 @@ impl Broker for Provider {
                 state.breach(format!("asked to destroy nothing for {}", request.address.reference));
             }
             state.check_key(&request.idempotency_key, &format!("destroy {id}"));
-            let fault = state.before(service)?;
+            let mut fault = state.before(service)?;
+            match state.removals {
+                Removals::Work => {}
+                Removals::Fail => return Err(error(ErrorKind::Failed)),
+                Removals::GoUnheard => fault = Some(Fault::LostAnswer),
+            }
             if state.is_busy(id) {
                 return Err(error(ErrorKind::Unavailable));
             }
