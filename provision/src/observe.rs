@@ -152,11 +152,7 @@ fn recorded(entry: &Instance) -> Live {
         .outputs
         .iter()
         .map(|(key, value)| (key.clone(), Output { value: value.clone(), sensitive: false }));
-    Live {
-        instance_id: entry.instance_id.clone(),
-        name: entry.name.to_string(),
-        outputs: Outputs(outputs.collect()),
-    }
+    Live::new(&entry.instance_id, entry.name.as_str(), Outputs(outputs.collect()))
 }
 
 /// Only outputs that both sides know take part: a provider that shows less is not drift.

@@ -67,7 +67,7 @@ impl BucketBroker {
             return Ok(None);
         }
         let outputs = outputs(path, &place);
-        Ok(Some(Live { instance_id: path.to_owned(), name: name.to_owned(), outputs }))
+        Ok(Some(Live::new(path, name, outputs)))
     }
 }
 

@@ -58,7 +58,7 @@ impl FileBroker {
         let place = self.settings.place(path)?;
         let Some(content) = read(&place, path)? else { return Ok(None) };
         let outputs = outputs(path, &content);
-        Ok(Some(Live { instance_id: path.to_owned(), name: name.to_owned(), outputs }))
+        Ok(Some(Live::new(path, name, outputs)))
     }
 }
 

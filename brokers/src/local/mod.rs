@@ -35,7 +35,7 @@ fn service(id: &str, kind: &str, description: &'static str) -> Service {
     Service {
         id: Name::from(id),
         kind: Name::from(kind),
-        description,
+        description: description.into(),
         plans: Plans::Named(Vec::new()),
         params: Vec::new(),
         params_open: false,
@@ -46,6 +46,8 @@ fn service(id: &str, kind: &str, description: &'static str) -> Service {
         finding: Finding::Supported,
         journal_only: false,
         deadline: Duration::from_secs(60),
+        stateful: None,
+        revision: Default::default(),
     }
 }
 

@@ -79,11 +79,7 @@ impl Broker for SecretBroker {
         let outputs = believed.fold(Outputs::default(), |outputs, (key, value)| {
             outputs.with_secret(key, value.clone())
         });
-        Ok(Some(Live {
-            instance_id: request.instance_id.clone(),
-            name: request.address.name.to_string(),
-            outputs,
-        }))
+        Ok(Some(Live::new(&request.instance_id, request.address.name.as_str(), outputs)))
     }
 
     async fn find(&self, _: &FindRequest) -> Result<Option<Live>, BrokerError> {

@@ -64,11 +64,7 @@ impl Broker for ValueBroker {
         let believed = request.previous.outputs.0.iter();
         let outputs = believed
             .fold(Outputs::default(), |outputs, (key, value)| outputs.with(key, value.clone()));
-        Ok(Some(Live {
-            instance_id: request.instance_id.clone(),
-            name: request.address.name.to_string(),
-            outputs,
-        }))
+        Ok(Some(Live::new(&request.instance_id, request.address.name.as_str(), outputs)))
     }
 
     async fn find(&self, _: &FindRequest) -> Result<Option<Live>, BrokerError> {

@@ -11,7 +11,7 @@ use crate::value::Resolved;
 pub use error::{BrokerError, ErrorKind};
 pub use request::{
     Address, DeprovisionRequest, FetchRequest, FindRequest, Live, OperationRequest, OperationState,
-    Previous, Progress, ProvisionRequest, Provisioned, UpdateRequest,
+    PreflightRequest, Previous, Progress, ProvisionRequest, Provisioned, UpdateRequest,
 };
 pub use service::{
     Catalog, Finding, OnChange, OutputSchema, Param, ParamType, Plans, ReplaceOrder, Service,
@@ -68,6 +68,12 @@ pub trait Broker: Send + Sync {
     /// When the files cannot be read.
     fn contents(&self, _service: &str, _params: &Resolved) -> Result<Option<String>, BrokerError> {
         Ok(None)
+    }
+
+    /// Everything that can be said against a change before it is begun: missing credentials, values
+    /// that the provider does not know, names that are taken. Changes nothing.
+    async fn preflight(&self, _request: &PreflightRequest) -> Vec<BrokerError> {
+        Vec::new()
     }
 
     /// Asks how an asynchronous operation is doing.

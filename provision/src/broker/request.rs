@@ -115,6 +115,17 @@ pub struct OperationRequest {
     pub params: Resolved,
 }
 
+/// Asks what can be known before anything is changed.
+#[derive(Clone, Debug)]
+pub struct PreflightRequest {
+    /// Which instance.
+    pub address: Address,
+    /// The params as far as they are known: what another instance of the same run yields is not.
+    pub params: Resolved,
+    /// Whether it is to be made, so that its name has to be free.
+    pub is_new: bool,
+}
+
 /// An instance that exists.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Provisioned {
@@ -137,6 +148,8 @@ pub enum Progress<T> {
         instance_id: Option<String>,
         /// How long to wait before the first question.
         retry_after: Option<Duration>,
+        /// What it yields already: values that the provider shows this once.
+        outputs: Outputs,
     },
 }
 
@@ -166,4 +179,15 @@ pub struct Live {
     pub name: String,
     /// What it yields now.
     pub outputs: Outputs,
+    /// Its params as far as the provider shows them.
+    pub params: Resolved,
+}
+
+impl Live {
+    /// An object of which only id, name and outputs are seen.
+    #[must_use]
+    pub fn new(instance_id: impl Into<String>, name: impl Into<String>, outputs: Outputs) -> Self {
+        let (instance_id, name) = (instance_id.into(), name.into());
+        Self { instance_id, name, outputs, params: Resolved::default() }
+    }
 }

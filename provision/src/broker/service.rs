@@ -1,5 +1,6 @@
 //! What a service offers, as data: params, outputs and how it changes.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +19,7 @@ pub struct Service {
     /// Where its instances appear in the universal tables, e.g. `database`.
     pub kind: Name,
     /// One sentence about it.
-    pub description: &'static str,
+    pub description: Cow<'static, str>,
     /// The tiers it comes in.
     pub plans: Plans,
     /// The params it takes.
@@ -39,13 +40,18 @@ pub struct Service {
     pub journal_only: bool,
     /// How long one operation may take.
     pub deadline: Duration,
+    /// Whether instances hold data; `None` as the kind says.
+    pub stateful: Option<bool>,
+    /// What tells this version of the service from another one, e.g. a digest of its manifest.
+    pub revision: Cow<'static, str>,
 }
 
 impl Service {
     /// Whether instances hold data, so that they are protected unless the config says otherwise.
     #[must_use]
     pub fn is_stateful(&self) -> bool {
-        matches!(self.kind.as_str(), "database" | "storage" | "domain")
+        let by_kind = matches!(self.kind.as_str(), "database" | "storage" | "domain");
+        self.stateful.unwrap_or(by_kind)
     }
 
     /// The schema of the param `name`.
@@ -74,9 +80,9 @@ pub enum Plans {
 #[derive(Clone, Debug)]
 pub struct Param {
     /// Its key in `params`.
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     /// One sentence about it.
-    pub description: &'static str,
+    pub description: Cow<'static, str>,
     /// The type of its value.
     pub kind: ParamType,
     /// Whether it must be given.
@@ -86,7 +92,7 @@ pub struct Param {
     /// The only values allowed, when not empty.
     pub allowed: Vec<Value>,
     /// The regular expression that the whole text must match.
-    pub pattern: Option<&'static str>,
+    pub pattern: Option<Cow<'static, str>>,
     /// The least and the greatest number, or length of a text.
     pub bounds: Option<(i64, i64)>,
     /// Whether its value is a secret: then it may not be written out in the config.
@@ -98,10 +104,14 @@ pub struct Param {
 impl Param {
     /// An optional param that is updated in place.
     #[must_use]
-    pub fn new(name: &'static str, kind: ParamType, description: &'static str) -> Self {
+    pub fn new(
+        name: impl Into<Cow<'static, str>>,
+        kind: ParamType,
+        description: impl Into<Cow<'static, str>>,
+    ) -> Self {
         Self {
-            name,
-            description,
+            name: name.into(),
+            description: description.into(),
             kind,
             required: false,
             default: None,
@@ -143,8 +153,8 @@ impl Param {
 
     /// The same param, restricted to texts that match `pattern` as a whole.
     #[must_use]
-    pub fn pattern(mut self, pattern: &'static str) -> Self {
-        self.pattern = Some(pattern);
+    pub fn pattern(mut self, pattern: impl Into<Cow<'static, str>>) -> Self {
+        self.pattern = Some(pattern.into());
         self
     }
 
@@ -216,9 +226,9 @@ pub enum Finding {
 #[derive(Clone, Debug)]
 pub struct OutputSchema {
     /// Its key.
-    pub key: &'static str,
+    pub key: Cow<'static, str>,
     /// One sentence about it.
-    pub description: &'static str,
+    pub description: Cow<'static, str>,
     /// Whether it is a secret.
     pub sensitive: bool,
 }
@@ -226,14 +236,20 @@ pub struct OutputSchema {
 impl OutputSchema {
     /// A plain output.
     #[must_use]
-    pub fn new(key: &'static str, description: &'static str) -> Self {
-        Self { key, description, sensitive: false }
+    pub fn new(
+        key: impl Into<Cow<'static, str>>,
+        description: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self { key: key.into(), description: description.into(), sensitive: false }
     }
 
     /// A secret output.
     #[must_use]
-    pub fn secret(key: &'static str, description: &'static str) -> Self {
-        Self { key, description, sensitive: true }
+    pub fn secret(
+        key: impl Into<Cow<'static, str>>,
+        description: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self { sensitive: true, ..Self::new(key, description) }
     }
 }
 

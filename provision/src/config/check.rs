@@ -149,7 +149,7 @@ fn check_paths(placed: &[Placed<'_>], catalog: &Catalog, problems: &mut Diagnost
     for instance in placed.iter().filter(|instance| !instance.spec.external) {
         let Some(service) = catalog.service(instance.spec.service.as_str()) else { continue };
         for param in service.params.iter().filter(|param| param.kind == ParamType::Path) {
-            let Some(text) = instance.spec.params.get(param.name).and_then(Value::as_str) else {
+            let Some(text) = instance.spec.params.get(&*param.name).and_then(Value::as_str) else {
                 continue;
             };
             if !outputs_in(&Value::from(text)).is_empty() || text.contains("${") {
@@ -186,7 +186,7 @@ fn check_labels(
     };
     let name = Value::from(instance.spec.name.as_str());
     let paths = service.params.iter().filter(|param| param.kind == ParamType::Path);
-    let paths = paths.filter_map(|param| instance.spec.params.get(param.name));
+    let paths = paths.filter_map(|param| instance.spec.params.get(&*param.name));
     for value in paths.chain([&name]) {
         if outputs_in(value).iter().any(|output| is_secret(output.reference, output.key)) {
             let reference = &instance.spec.reference;
@@ -239,7 +239,7 @@ fn check_reads(
 }
 
 fn unknown_output(reference: &Name, key: &str, service: &Service, span: Span) -> Diagnostic {
-    let keys: Vec<&str> = service.outputs.iter().map(|output| output.key).collect();
+    let keys: Vec<&str> = service.outputs.iter().map(|output| &*output.key).collect();
     let help = match closest(key, keys.iter().copied()) {
         Some(word) => format!("Did you mean `{word}`?"),
         None => format!("Its outputs: {}.", keys.join(", ")),

@@ -28,7 +28,7 @@ pub fn check(instance: &Placed<'_>, service: &Service, rules: Rules, problems: &
         }
     }
     for param in service.params.iter().filter(|param| param.required) {
-        let given = instance.spec.params.get(param.name).is_some_and(|value| !value.is_null());
+        let given = instance.spec.params.get(&*param.name).is_some_and(|value| !value.is_null());
         if !given && !instance.spec.external {
             problems.push(
                 Diagnostic::error(
@@ -37,14 +37,14 @@ pub fn check(instance: &Placed<'_>, service: &Service, rules: Rules, problems: &
                 )
                 .at(instance.params.map_or(instance.span, |node| node.span))
                 .about(&instance.spec.reference)
-                .help(param.description),
+                .help(param.description.clone()),
             );
         }
     }
 }
 
 fn unknown(entry: &Entry, service: &Service) -> Diagnostic {
-    let known: Vec<&str> = service.params.iter().map(|param| param.name).collect();
+    let known: Vec<&str> = service.params.iter().map(|param| &*param.name).collect();
     let help = match closest(&entry.key, known.iter().copied()) {
         Some(word) => format!("Did you mean `{word}`?"),
         None => format!("Its params: {}.", known.join(", ")),
@@ -84,7 +84,7 @@ fn check_param(param: &Param, entry: &Entry, settled: &Value, rules: Rules) -> O
     Some(
         Diagnostic::error("wrong-param", format!("`{}` must be {expected}{found}.", param.name))
             .at(node.span)
-            .help(param.description),
+            .help(param.description.clone()),
     )
 }
 
@@ -175,11 +175,15 @@ fn bounds_problem(param: &Param, value: &Value) -> Option<String> {
         Value::Number(number) => (number.as_i64().unwrap_or(i64::MAX), ""),
         _ => return None,
     };
-    (amount < least || amount > greatest).then(|| format!("{least} to {greatest}{unit}"))
+    (amount < least || amount > greatest).then(|| match (least, greatest) {
+        (_, i64::MAX) => format!("at least {least}{unit}"),
+        (i64::MIN, _) => format!("at most {greatest}{unit}"),
+        _ => format!("{least} to {greatest}{unit}"),
+    })
 }
 
 fn pattern_problem(param: &Param, value: &Value) -> Option<String> {
-    let (pattern, text) = (param.pattern?, value.as_str()?);
+    let (pattern, text) = (param.pattern.as_deref()?, value.as_str()?);
     let regex = Regex::new(&format!("^(?:{pattern})$")).ok()?;
     (!regex.is_match(text)).then(|| format!("like `{pattern}`"))
 }

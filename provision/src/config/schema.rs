@@ -109,9 +109,9 @@ fn sink() -> Value {
 
 fn of_service(service: &Service) -> Value {
     let params: Map<String, Value> =
-        service.params.iter().map(|param| (param.name.to_owned(), of_param(param))).collect();
+        service.params.iter().map(|param| (param.name.to_string(), of_param(param))).collect();
     let required: Vec<&str> =
-        service.params.iter().filter(|param| param.required).map(|param| param.name).collect();
+        service.params.iter().filter(|param| param.required).map(|param| &*param.name).collect();
     let mut then = json!({ "properties": { "params": {
         "description": service.description,
         "properties": params,
@@ -175,7 +175,7 @@ fn typed(param: &Param) -> Option<Value> {
         allowed.push(json!({ "type": "string", "pattern": "^@|\\$\\{" }));
         return Some(json!({ "anyOf": allowed }));
     }
-    if let Some(pattern) = param.pattern {
+    if let Some(pattern) = &param.pattern {
         map.insert("pattern".into(), json!(format!("^(?:{pattern})$|^@|\\$\\{{")));
     }
     if let (Some((least, greatest)), ParamType::Integer | ParamType::Number) =

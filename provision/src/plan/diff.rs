@@ -284,7 +284,7 @@ impl<'a> Planner<'a> {
             .is_none()
         };
         let param =
-            immutable.into_iter().find(|param| spec.params.get(param.name).is_some_and(reads));
+            immutable.into_iter().find(|param| spec.params.get(&*param.name).is_some_and(reads));
         let is_name_fixed = service.on_rename == OnChange::Replace;
         let property = match param {
             Some(param) => format!("params.{}", param.name),

@@ -69,9 +69,9 @@ pub fn with_defaults(params: &Map<String, Value>, service: Option<&Service>) -> 
 fn add_defaults(params: &mut Map<String, Value>, service: Option<&Service>) {
     for param in service.map(|service| service.params.as_slice()).unwrap_or_default() {
         if let Some(default) = &param.default
-            && params.get(param.name).is_none_or(Value::is_null)
+            && params.get(&*param.name).is_none_or(Value::is_null)
         {
-            params.insert(param.name.to_owned(), default.clone());
+            params.insert(param.name.to_string(), default.clone());
         }
     }
 }
@@ -108,8 +108,8 @@ fn identity(name: &str, params: &Map<String, Value>, service: Option<&Service>) 
     let service = service?;
     let mut fixed = Map::new();
     for param in service.params.iter().filter(|param| param.on_change == OnChange::Replace) {
-        let value = params.get(param.name).cloned().unwrap_or_default();
-        fixed.insert(param.name.to_owned(), value);
+        let value = params.get(&*param.name).cloned().unwrap_or_default();
+        fixed.insert(param.name.to_string(), value);
     }
     if service.on_rename == OnChange::Replace {
         fixed.insert("$name".to_owned(), Value::from(name));

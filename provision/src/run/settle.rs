@@ -35,7 +35,8 @@ pub(super) async fn provision(
     };
     match answer {
         Ok(Progress::Done(provisioned)) => done(shared, resolution, entry, provisioned).await,
-        Ok(Progress::InProgress { operation, instance_id, retry_after }) => {
+        Ok(Progress::InProgress { operation, instance_id, retry_after, outputs }) => {
+            let entry = shared.with_once(resolution, entry, outputs)?;
             let accepted = accepted(shared, entry, operation, instance_id).await?;
             wait(shared, resolution, accepted, retry_after).await
         }
@@ -106,8 +107,9 @@ pub(super) async fn complete(
     };
     match ask_update(shared, &entry, &request).await {
         Ok(Progress::Done(provisioned)) => done(shared, resolution, entry, provisioned).await,
-        Ok(Progress::InProgress { operation, instance_id, retry_after }) => {
+        Ok(Progress::InProgress { operation, instance_id, retry_after, outputs }) => {
             let instance_id = instance_id.or(Some(live.instance_id));
+            let entry = shared.with_once(resolution, entry, outputs)?;
             let entry = accepted(shared, entry, operation, instance_id).await?;
             wait(shared, resolution, entry, retry_after).await
         }
@@ -139,11 +141,13 @@ pub(super) async fn update(
 ) -> Result<Outcome, TaskError> {
     match ask_update(shared, &entry, request).await {
         Ok(Progress::Done(provisioned)) => done(shared, resolution, entry, provisioned).await,
-        Ok(Progress::InProgress { operation, instance_id, retry_after }) => {
+        Ok(Progress::InProgress { operation, instance_id, retry_after, outputs }) => {
             // The journal keeps saying what was, until the change has ended.
             let begun = Instance { operation: entry.operation.clone(), ..old.clone() };
+            let begun = shared.with_once(resolution, begun, outputs)?;
             let begun = accepted(shared, begun, operation, instance_id).await?;
-            let entry = Instance { operation: begun.operation, ..entry };
+            let sensitive = begun.sensitive.clone();
+            let entry = Instance { operation: begun.operation, sensitive, ..entry };
             wait(shared, resolution, entry, retry_after).await
         }
         Err(error) => {

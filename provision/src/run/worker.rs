@@ -18,7 +18,7 @@ use crate::name::Name;
 use crate::observe;
 use crate::plan::{Inputs, Lookup, Step, TaskKind, Work, fill, inputs_of, with_defaults};
 use crate::state::{Deposed, Event, Instance, Operation, Origin, Status, Verb};
-use crate::value::Resolved;
+use crate::value::{Outputs, Resolved};
 use crate::world::{VaultError, World};
 
 /// What to do about an instance that went away without us.
@@ -465,6 +465,30 @@ impl Shared<'_> {
         Ok(self.recorder.record(Event::Noted(Box::new(entry))).await?)
     }
 
+    /// The entry with these outputs beside those it has; secret ones are sealed.
+    pub(super) fn with_once(
+        &self,
+        resolution: &Resolution<'_>,
+        mut entry: Instance,
+        outputs: Outputs,
+    ) -> Result<Instance, TaskError> {
+        for (key, output) in outputs.0 {
+            let known = entry.sensitive.get(&key);
+            let is_secret = output.sensitive
+                || known.is_some()
+                || Secrets::holds(&output.value, &resolution.secrets);
+            if is_secret {
+                let vault = self.world.vault.as_ref();
+                let ids = self.world.ids.as_ref();
+                let sealed = self.secrets.seal(&output.value, known, vault, ids)?;
+                entry.sensitive.insert(key, sealed);
+            } else {
+                entry.outputs.insert(key, output.value);
+            }
+        }
+        Ok(entry)
+    }
+
     /// The entry of an instance that the broker reports as there.
     pub(super) fn finished(
         &self,
@@ -472,23 +496,8 @@ impl Shared<'_> {
         mut entry: Instance,
         provisioned: Provisioned,
     ) -> Result<Instance, TaskError> {
-        let known = std::mem::take(&mut entry.sensitive);
         entry.outputs.clear();
-        let mut kept = known.clone();
-        for (key, output) in provisioned.outputs.0 {
-            let is_secret = output.sensitive
-                || known.contains_key(&key)
-                || Secrets::holds(&output.value, &resolution.secrets);
-            if is_secret {
-                let vault = self.world.vault.as_ref();
-                let ids = self.world.ids.as_ref();
-                let sealed = self.secrets.seal(&output.value, known.get(&key), vault, ids)?;
-                kept.insert(key, sealed);
-            } else {
-                entry.outputs.insert(key, output.value);
-            }
-        }
-        entry.sensitive = kept;
+        let mut entry = self.with_once(resolution, entry, provisioned.outputs)?;
         entry.instance_id = provisioned.instance_id;
         entry.status = Status::Provisioned;
         entry.operation = None;

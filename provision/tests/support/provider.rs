@@ -164,7 +164,8 @@ impl Provider {
     fn check_fixed(&self, request: &UpdateRequest, object: &Object) -> Result<(), BrokerError> {
         let service = self.catalog.iter().find(|service| service.id == object.service).unwrap();
         let fixed = service.params.iter().filter(|param| param.on_change == OnChange::Replace);
-        let changed = fixed.filter(|p| request.params.0.get(p.name) != object.params.get(p.name));
+        let changed =
+            fixed.filter(|p| request.params.0.get(&*p.name) != object.params.get(&*p.name));
         let renamed = service.on_rename == OnChange::Replace && object.name != request.address.name;
         if changed.count() == 0 && !renamed {
             return Ok(());
@@ -274,7 +275,7 @@ impl State {
     fn live(&self, id: &str) -> Option<Live> {
         let object = self.objects.get(id)?;
         let name = object.name.to_string();
-        Some(Live { instance_id: id.to_owned(), name, outputs: outputs(id, object) })
+        Some(Live::new(id, name, outputs(id, object)))
     }
 
     fn provisioned(&self, id: &str) -> Option<Provisioned> {
@@ -318,6 +319,7 @@ impl State {
                 operation: operation.unwrap_or_default(),
                 instance_id: id.starts_with(DATABASE).then(|| id.to_owned()),
                 retry_after: Some(Duration::from_secs(1)).filter(|_| self.dice.roll(2) == 0),
+                outputs: Outputs::default(),
             },
         }
     }
@@ -462,7 +464,12 @@ impl Broker for Provider {
             }
             let answer = if is_slow(service) && state.objects.contains_key(id) {
                 let operation = state.start(id, Effect::Delete, fault);
-                Progress::InProgress { operation, instance_id: None, retry_after: None }
+                Progress::InProgress {
+                    operation,
+                    instance_id: None,
+                    retry_after: None,
+                    outputs: Outputs::default(),
+                }
             } else {
                 state.objects.remove(id);
                 Progress::Done(())

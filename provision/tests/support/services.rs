@@ -67,11 +67,11 @@ fn service(id: &str, kind: &str, fixed: &[&'static str]) -> Service {
     let content = Param::new("content", ParamType::Any, "What it is about.");
     let fixed = fixed
         .iter()
-        .map(|name| Param::new(name, ParamType::String, "Cannot change.").required().replaces());
+        .map(|name| Param::new(*name, ParamType::String, "Cannot change.").required().replaces());
     Service {
         id: Name::from(id),
         kind: Name::from(kind),
-        description: "A service of the tests.",
+        description: "A service of the tests.".into(),
         plans: Plans::Named(Vec::new()),
         params: fixed.chain([content]).collect(),
         params_open: false,
@@ -82,5 +82,7 @@ fn service(id: &str, kind: &str, fixed: &[&'static str]) -> Service {
         finding: Finding::Supported,
         journal_only: false,
         deadline: Duration::from_secs(300),
+        stateful: None,
+        revision: Default::default(),
     }
 }

@@ -127,8 +127,8 @@ impl Broker for ExecBroker {
         };
         match settle(Verb::Delete, Some(reply), &question)? {
             Progress::Done(_) => Ok(Progress::Done(())),
-            Progress::InProgress { operation, instance_id, retry_after } => {
-                Ok(Progress::InProgress { operation, instance_id, retry_after })
+            Progress::InProgress { operation, instance_id, retry_after, outputs } => {
+                Ok(Progress::InProgress { operation, instance_id, retry_after, outputs })
             }
         }
     }
@@ -216,6 +216,7 @@ fn settle(
                 operation: format!("{}:{operation}", verb.as_str()),
                 instance_id: reply.id.or_else(|| question.id.map(str::to_owned)),
                 retry_after: None,
+                outputs: reply.outputs,
             })
         }
     }
@@ -263,7 +264,7 @@ fn live(reply: Reply, question: &Question<'_>) -> Result<Live, BrokerError> {
         return Err(failed(&reply, question));
     }
     let instance_id = id_of(&reply, question);
-    Ok(Live { instance_id, name: question.address.name.to_string(), outputs: reply.outputs })
+    Ok(Live::new(instance_id, question.address.name.as_str(), reply.outputs))
 }
 
 fn id_of(reply: &Reply, question: &Question<'_>) -> String {

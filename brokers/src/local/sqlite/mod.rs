@@ -74,7 +74,7 @@ impl SqliteBroker {
         let url = url(&place);
         let version = blocking(move || database::version(&database::open_to_read(&place)?)).await?;
         let outputs = outputs(path, &url, &version);
-        Ok(Some(Live { instance_id: path.to_owned(), name: name.to_owned(), outputs }))
+        Ok(Some(Live::new(path, name, outputs)))
     }
 }
 
