@@ -1,6 +1,10 @@
 //! The providers of prov: they act, and know no plan.
 
+pub mod catalog;
+pub mod http;
 pub mod local;
+pub mod manifest;
+pub mod rest;
 
 use std::sync::Arc;
 

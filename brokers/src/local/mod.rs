@@ -22,7 +22,7 @@ use provision::name::Name;
 use provision::value::Outputs;
 
 /// Where the local services work.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Settings {
     /// The project folder, absolute: paths are relative to it and commands run in it.
     pub root: PathBuf,

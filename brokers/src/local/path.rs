@@ -27,6 +27,32 @@ pub fn escapes(path: &str) -> bool {
     false
 }
 
+/// The names of the files below `folder`, relative to it and with `/`, sorted. Links are refused:
+/// what is uploaded is what is in the folder.
+pub(crate) fn files_below(folder: &Path) -> io::Result<Vec<String>> {
+    let mut names = Vec::new();
+    let mut open = vec![(folder.to_owned(), String::new())];
+    while let Some((place, prefix)) = open.pop() {
+        for entry in fs::read_dir(&place)? {
+            let entry = entry?;
+            let name = entry.file_name().into_string().map_err(|name| {
+                io::Error::other(format!("the name {} is not UTF-8", name.display()))
+            })?;
+            let name = format!("{prefix}{name}");
+            let kind = entry.file_type()?;
+            if kind.is_dir() {
+                open.push((entry.path(), format!("{name}/")));
+            } else if kind.is_file() {
+                names.push(name);
+            } else {
+                return Err(io::Error::other(format!("`{name}` is no file and no folder")));
+            }
+        }
+    }
+    names.sort();
+    Ok(names)
+}
+
 impl Settings {
     /// The absolute place of `path`, free of symbolic links, where something may be written.
     pub(super) fn place(&self, path: &str) -> Result<PathBuf, BrokerError> {
@@ -48,7 +74,7 @@ impl Settings {
     }
 
     /// The real place of `path`, something that exists and is only read.
-    pub(super) fn existing(&self, path: &str) -> Result<PathBuf, BrokerError> {
+    pub(crate) fn existing(&self, path: &str) -> Result<PathBuf, BrokerError> {
         let wanted = self.absolute(path)?;
         let real = fs::canonicalize(wanted).map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => invalid(format!("`{path}` does not exist")),

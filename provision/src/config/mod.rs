@@ -6,7 +6,7 @@ pub mod expression;
 mod node;
 mod params;
 mod parse;
-mod read;
+pub mod read;
 mod schema;
 mod scope;
 mod spec;

@@ -80,7 +80,8 @@ pub fn unknown_field(entry: &Entry, what: &str, known: &[&str]) -> Diagnostic {
         .help(help)
 }
 
-fn mismatch<T>(expected: &str, node: &Node, problems: &mut Diagnostics) -> Option<T> {
+/// Reports that `node` is not `expected`.
+pub fn mismatch<T>(expected: &str, node: &Node, problems: &mut Diagnostics) -> Option<T> {
     problems.push(
         Diagnostic::error(
             "wrong-type",

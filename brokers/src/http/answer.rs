@@ -1,0 +1,72 @@
+//! What a provider answered.
+
+use std::time::Duration;
+
+use provision::broker::BrokerError;
+use serde_json::{Map, Value};
+
+use super::call::Call;
+use super::failure;
+
+/// An answer, whether it says yes or no.
+#[derive(Clone)]
+pub struct Answer {
+    /// The status.
+    pub status: u16,
+    /// The headers, names in lower case.
+    pub headers: Map<String, Value>,
+    /// The body: JSON as it is, an empty one as null, any other text as text.
+    pub body: Value,
+}
+
+/// The headers of a response as a table.
+pub(super) fn headers_of(response: &reqwest::Response) -> Map<String, Value> {
+    let text = |value: &reqwest::header::HeaderValue| {
+        Value::from(String::from_utf8_lossy(value.as_bytes()).into_owned())
+    };
+    response.headers().iter().map(|(name, value)| (name.to_string(), text(value))).collect()
+}
+
+impl Answer {
+    pub(super) fn new(
+        status: u16,
+        headers: Map<String, Value>,
+        body: &[u8],
+        call: &Call,
+    ) -> Result<Self, BrokerError> {
+        let text = String::from_utf8_lossy(body);
+        let value = match serde_json::from_slice(body) {
+            Ok(value) => value,
+            Err(_) if text.trim().is_empty() => Value::Null,
+            Err(error) if (200..300).contains(&status) => {
+                return Err(failure::unreadable(call, &headers, &text, &error));
+            }
+            Err(_) => Value::from(text.into_owned()),
+        };
+        Ok(Self { status, headers, body: value })
+    }
+
+    /// Whether the status says yes.
+    #[must_use]
+    pub fn is_success(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
+
+    /// A header's text.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(&name.to_ascii_lowercase()).and_then(Value::as_str)
+    }
+
+    /// How long the provider asks to wait: `Retry-After` in seconds or as a date.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        let text = self.header("retry-after")?.trim();
+        if let Ok(seconds) = text.parse::<f64>() {
+            return Duration::try_from_secs_f64(seconds).ok();
+        }
+        let then = jiff::fmt::rfc2822::parse(text).ok()?.timestamp();
+        let wait = then.duration_since(jiff::Timestamp::now());
+        Some(Duration::try_from(wait).unwrap_or_default())
+    }
+}

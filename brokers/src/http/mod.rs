@@ -1,0 +1,181 @@
+//! HTTP as every provider needs it: authentication, rates, repetition, and answers that can be trusted.
+
+mod answer;
+mod call;
+mod failure;
+mod limit;
+mod redact;
+mod timer;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use provision::broker::{BrokerError, ErrorKind};
+use reqwest::redirect::Policy;
+
+pub use answer::Answer;
+pub use call::{Call, Part, Payload, encode_segment};
+pub use limit::Limiter;
+pub use redact::Redactor;
+pub use timer::{RealTimer, Timer};
+
+use crate::manifest::Limits;
+
+/// The longest answer that is read, in bytes.
+pub const BODY_MAX: usize = 16 << 20;
+
+/// Attempts at one call, the first included.
+const ATTEMPTS_MAX: u32 = 5;
+
+/// The longest a provider may make us wait for one attempt.
+const WAIT_MAX: Duration = Duration::from_secs(120);
+
+/// Speaks to one provider.
+pub struct Client {
+    inner: reqwest::Client,
+    limiter: Limiter,
+    timer: Arc<dyn Timer>,
+    limits: Limits,
+    /// What must not be shown.
+    pub redactor: Redactor,
+}
+
+impl Client {
+    /// A client that keeps `limits`.
+    ///
+    /// # Errors
+    /// When there is no TLS to be had, e.g. because the certificates of `SSL_CERT_FILE` cannot be read.
+    pub fn new(limits: &Limits, timer: Arc<dyn Timer>) -> Result<Self, BrokerError> {
+        // Somebody else in this process may have chosen already, which is as well.
+        drop(rustls::crypto::ring::default_provider().install_default());
+        let inner = reqwest::Client::builder()
+            .user_agent(concat!("prov/", env!("CARGO_PKG_VERSION")))
+            .timeout(Duration::from_secs(limits.timeout))
+            .connect_timeout(Duration::from_secs(limits.timeout.min(15)))
+            .redirect(Policy::custom(same_host))
+            .build()
+            .map_err(|error| {
+                let message = format!("no HTTP client: {}", failure::causes(&error));
+                BrokerError::new(ErrorKind::Failed, message)
+                    .help("Check SSL_CERT_FILE, HTTPS_PROXY and the system's certificates.")
+            })?;
+        let limiter = Limiter::new(limits, Arc::clone(&timer));
+        Ok(Self { inner, limiter, timer, limits: limits.clone(), redactor: Redactor::default() })
+    }
+
+    /// Sends a call, again where that is safe, and answers what came back, a failure too.
+    ///
+    /// # Errors
+    /// When no answer could be had, or one that cannot be read. [`ErrorKind::Unknown`] when the
+    /// provider may have acted on it all the same.
+    pub async fn send(&self, call: &Call) -> Result<Answer, BrokerError> {
+        let mut attempt = 1;
+        loop {
+            let _permit = self.limiter.enter(call).await;
+            let outcome = self.attempt(call).await;
+            let pause = match &outcome {
+                Ok(answer) => self.pause_after(call, answer, attempt),
+                Err(error) => self.pause_after_error(call, error, attempt),
+            };
+            let Some(pause) = pause else {
+                return outcome.map_err(|error| self.redactor.error(error));
+            };
+            drop(_permit);
+            tracing::debug!(seconds = pause.as_secs_f64(), attempt, "asking again");
+            self.timer.sleep(pause).await;
+            attempt += 1;
+        }
+    }
+
+    async fn attempt(&self, call: &Call) -> Result<Answer, BrokerError> {
+        let started = self.timer.elapsed();
+        tracing::debug!(method = %call.method, url = %self.redactor.text(&call.url), "request");
+        if let Some(body) = call.payload.shown() {
+            tracing::trace!(body = %self.redactor.text(&body), "request body");
+        }
+        let request = call.build(&self.inner)?;
+        let response = request.send().await.map_err(|error| failure::of(&error, call))?;
+        let status = response.status().as_u16();
+        let headers = answer::headers_of(&response);
+        let redirect = response.headers().get("location").cloned();
+        let body = read(response, call).await?;
+        let took = self.timer.elapsed().saturating_sub(started);
+        tracing::debug!(status, ms = took.as_millis(), bytes = body.len(), "answer");
+        tracing::trace!(
+            body = %self.redactor.text(&String::from_utf8_lossy(&body)),
+            "answer body"
+        );
+        if (300..400).contains(&status) && status != 304 {
+            let to = redirect.and_then(|to| to.to_str().map(str::to_owned).ok());
+            return Err(failure::redirected(call, &to.unwrap_or_default()));
+        }
+        let answer = Answer::new(status, headers, &body, call)?;
+        self.limiter.learn(&answer, &self.limits);
+        Ok(answer)
+    }
+
+    /// How long to wait before the next attempt, when there is to be one.
+    fn pause_after(&self, call: &Call, answer: &Answer, attempt: u32) -> Option<Duration> {
+        if attempt >= ATTEMPTS_MAX {
+            return None;
+        }
+        let is_rate = answer.status == 429;
+        let is_again = is_rate || (call.is_safe && matches!(answer.status, 408 | 500..=504));
+        if !is_again {
+            return None;
+        }
+        let wanted = answer.retry_after();
+        let wait = wanted.unwrap_or_else(|| growing(attempt, is_rate));
+        (wait <= WAIT_MAX).then_some(wait)
+    }
+
+    fn pause_after_error(
+        &self,
+        call: &Call,
+        error: &BrokerError,
+        attempt: u32,
+    ) -> Option<Duration> {
+        let is_again = match error.kind {
+            ErrorKind::Unavailable => attempt < 3,
+            ErrorKind::Unknown => call.is_safe && attempt < ATTEMPTS_MAX,
+            _ => false,
+        };
+        is_again.then(|| growing(attempt, false))
+    }
+}
+
+/// Half a second, a second, two, … and up to half as much again, so that many do not come at once.
+fn growing(attempt: u32, is_rate: bool) -> Duration {
+    let base = Duration::from_millis(if is_rate { 1000 } else { 250 });
+    let whole = base.saturating_mul(1 << attempt.min(6));
+    let mut byte = [0];
+    // Without randomness there is no jitter, which harms nobody.
+    let _ = getrandom::fill(&mut byte);
+    let [jitter] = byte;
+    whole + whole.mul_f64(f64::from(jitter) / 512.0)
+}
+
+/// A redirect is followed on the host that was asked, and nowhere else: credentials stay there.
+fn same_host(attempt: reqwest::redirect::Attempt<'_>) -> reqwest::redirect::Action {
+    let host = |url: &reqwest::Url| {
+        (url.scheme().to_owned(), url.host_str().map(str::to_owned), url.port_or_known_default())
+    };
+    let is_same =
+        attempt.previous().first().is_some_and(|first| host(first) == host(attempt.url()));
+    if is_same && attempt.previous().len() < 5 { attempt.follow() } else { attempt.stop() }
+}
+
+/// The body of an answer, up to [`BODY_MAX`].
+async fn read(response: reqwest::Response, call: &Call) -> Result<Vec<u8>, BrokerError> {
+    let mut body = Vec::new();
+    let mut chunks = response.bytes_stream();
+    while let Some(chunk) = chunks.next().await {
+        let chunk = chunk.map_err(|error| failure::of(&error, call))?;
+        if body.len() + chunk.len() > BODY_MAX {
+            return Err(failure::too_long(call));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}

@@ -1,0 +1,153 @@
+//! Filters and functions of ours in the expression language.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use crypto_box::aead::OsRng;
+use minijinja::value::{Serde, Value};
+use minijinja::{Environment, Error, ErrorKind};
+use sha1::{Digest as _, Sha1};
+use sha2::Sha256;
+
+use crate::local::{Settings, path};
+
+/// Adds them; `files` looks where `settings` allow it.
+pub(super) fn add_to(environment: &mut Environment<'static>, settings: Settings) {
+    environment.add_filter("segments", segments);
+    environment.add_filter("b64encode", |text: String| STANDARD.encode(text));
+    environment.add_filter("b64decode", b64decode);
+    environment.add_filter("sha1", |text: String| hex(&Sha1::digest(text)));
+    environment.add_filter("sha256", |text: String| hex(&Sha256::digest(text)));
+    environment.add_filter("json", json);
+    environment.add_filter("from_json", from_json);
+    environment.add_filter("keys", keys);
+    environment.add_filter("values", values);
+    environment.add_filter("without", without);
+    environment.add_filter("pick", pick);
+    environment.add_function("sealed_box", sealed_box);
+    environment.add_function("files", move |folder: String| files(&settings, &folder));
+}
+
+fn invalid(message: impl Into<std::borrow::Cow<'static, str>>) -> Error {
+    Error::new(ErrorKind::InvalidOperation, message)
+}
+
+/// Bytes as lower-case hexadecimal text.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+/// Marks a text as a path whose slashes stay.
+fn segments(text: String) -> String {
+    let encoded: Vec<String> = text.split('/').map(crate::http::encode_segment).collect();
+    format!("{KEEP}{}", encoded.join("/"))
+}
+
+/// Stands before a text that is encoded already: a character no API takes.
+pub(crate) const KEEP: char = '\u{0}';
+
+fn b64decode(text: String) -> Result<String, Error> {
+    let bytes = STANDARD.decode(text.trim()).map_err(|_| invalid("it is not Base64"))?;
+    String::from_utf8(bytes).map_err(|_| invalid("it is not text"))
+}
+
+fn json(value: Serde<serde_json::Value>) -> String {
+    value.0.to_string()
+}
+
+fn from_json(text: String) -> Result<Value, Error> {
+    let value: serde_json::Value =
+        serde_json::from_str(&text).map_err(|_| invalid("it is not JSON"))?;
+    Ok(Value::from(Serde(value)))
+}
+
+fn keys(table: Serde<serde_json::Map<String, serde_json::Value>>) -> Vec<String> {
+    table.0.keys().cloned().collect()
+}
+
+fn values(table: Serde<serde_json::Map<String, serde_json::Value>>) -> Value {
+    let values: Vec<serde_json::Value> = table.0.values().cloned().collect();
+    Value::from(Serde(values))
+}
+
+/// The items of a list that are not in another, or the entries of a table under other keys.
+fn without(
+    of: Serde<serde_json::Value>,
+    others: Serde<Vec<serde_json::Value>>,
+) -> Result<Value, Error> {
+    match of.0 {
+        serde_json::Value::Array(items) => {
+            let rest: Vec<_> = items.into_iter().filter(|item| !others.0.contains(item)).collect();
+            Ok(Value::from(Serde(rest)))
+        }
+        serde_json::Value::Object(mut table) => {
+            table.retain(|key, _| !others.0.iter().any(|other| other.as_str() == Some(key)));
+            Ok(Value::from(Serde(table)))
+        }
+        _ => Err(invalid("`without` takes a list or a table")),
+    }
+}
+
+/// The entries of a table, or of each table of a list, under some keys.
+fn pick(
+    of: Serde<serde_json::Value>,
+    keys: minijinja::value::Rest<String>,
+) -> Result<Value, Error> {
+    let narrow = |mut table: serde_json::Map<String, serde_json::Value>| {
+        table.retain(|key, _| keys.iter().any(|wanted| wanted == key));
+        serde_json::Value::Object(table)
+    };
+    match of.0 {
+        serde_json::Value::Object(table) => Ok(Value::from(Serde(narrow(table)))),
+        serde_json::Value::Array(items) => {
+            let tables = items.into_iter().map(|item| match item {
+                serde_json::Value::Object(table) => narrow(table),
+                other => other,
+            });
+            Ok(Value::from(Serde(tables.collect::<Vec<_>>())))
+        }
+        _ => Err(invalid("`pick` takes a table or a list of tables")),
+    }
+}
+
+/// libsodium's `crypto_box_seal`: only the holder of the private key can open it.
+fn sealed_box(text: String, public_key: String) -> Result<String, Error> {
+    let bytes = STANDARD.decode(public_key.trim()).ok();
+    let key = bytes
+        .and_then(|bytes| <[u8; 32]>::try_from(bytes).ok())
+        .ok_or_else(|| invalid("the public key is not 32 bytes in Base64"))?;
+    let sealed = crypto_box::PublicKey::from(key)
+        .seal(&mut OsRng, text.as_bytes())
+        .map_err(|_| invalid("the text could not be sealed"))?;
+    Ok(STANDARD.encode(sealed))
+}
+
+/// What `files` tells of one file.
+#[derive(serde::Serialize)]
+struct File {
+    path: String,
+    name: String,
+    size: u64,
+    sha1: String,
+    sha256: String,
+}
+
+fn files(settings: &Settings, folder: &str) -> Result<Value, Error> {
+    let place = settings.existing(folder).map_err(|error| invalid(error.to_string()))?;
+    let mut found = Vec::new();
+    for name in path::files_below(&place).map_err(|error| invalid(format!("{folder}: {error}")))? {
+        let bytes = std::fs::read(place.join(&name))
+            .map_err(|error| invalid(format!("{folder}/{name}: {error}")))?;
+        found.push(File {
+            path: format!("{}/{name}", folder.trim_end_matches('/')),
+            size: bytes.len() as u64,
+            sha1: hex(&Sha1::digest(&bytes)),
+            sha256: hex(&Sha256::digest(&bytes)),
+            name,
+        });
+    }
+    Ok(Value::from(Serde(found)))
+}

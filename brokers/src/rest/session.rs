@@ -1,0 +1,169 @@
+//! A provider as it can be reached from here: base URL, credential, values beside it.
+
+use std::sync::Arc;
+
+use provision::broker::{BrokerError, ErrorKind};
+use serde_json::{Map, Value};
+use tokio::sync::OnceCell;
+
+use super::exchange::Exchange;
+use crate::http::{Client, Redactor, Timer};
+use crate::local::Settings;
+use crate::manifest::{Auth, Language, Provider, Scope};
+
+/// What brokers need of the machine they run on.
+#[derive(Clone)]
+pub struct Surroundings {
+    /// Where local files may be read.
+    pub settings: Settings,
+    /// The environment's variables.
+    pub env: Arc<dyn Fn(&str) -> Option<String> + Send + Sync>,
+    /// The stored secrets: provider and name of the secret to value.
+    pub stored: Arc<Stored>,
+    /// Time.
+    pub timer: Arc<dyn Timer>,
+}
+
+/// Looks up a stored secret; the error says why it cannot be read.
+pub type Stored = dyn Fn(&str, &str) -> Result<Option<String>, String> + Send + Sync;
+
+/// Where a credential came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CredentialSource {
+    /// From this variable.
+    Variable(String),
+    /// From `prov auth`.
+    Stored,
+}
+
+/// A connection to a provider.
+pub(super) struct Session {
+    pub(super) client: Client,
+    pub(super) base_url: String,
+    /// The headers that authenticate, or why there are none.
+    auth: Result<Vec<(String, String)>, BrokerError>,
+    values: OnceCell<Value>,
+}
+
+impl Session {
+    pub(super) fn open(
+        provider: &Provider,
+        language: &Language,
+        around: &Surroundings,
+    ) -> Result<Self, BrokerError> {
+        let client = Client::new(&provider.limits, Arc::clone(&around.timer))?;
+        let given = provider.base_url_env.iter().find_map(|name| value_of(around, name));
+        let base_url = given.unwrap_or_else(|| provider.base_url.clone());
+        let auth = authenticate(provider, language, around, &client.redactor);
+        let base_url = base_url.trim_end_matches('/').to_owned();
+        Ok(Self { client, base_url, auth, values: OnceCell::new() })
+    }
+
+    pub(super) fn headers(&self) -> Result<&[(String, String)], BrokerError> {
+        self.auth.as_deref().map_err(Clone::clone)
+    }
+
+    /// The provider's values, asked for once.
+    pub(super) async fn values(&self, exchange: &Exchange<'_>) -> Result<&Value, BrokerError> {
+        self.values.get_or_try_init(|| resolve(exchange)).await
+    }
+}
+
+fn value_of(around: &Surroundings, name: &str) -> Option<String> {
+    (around.env)(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
+}
+
+/// The secrets of the first way to authenticate that is complete, and where they came from.
+pub(super) fn credential<'a>(
+    provider: &'a Provider,
+    around: &Surroundings,
+) -> Result<Option<(&'a Auth, Vec<(String, String, CredentialSource)>)>, String> {
+    for auth in &provider.auth {
+        let mut found = Vec::new();
+        for (secret, names) in &auth.secrets {
+            let variable = names.iter().find_map(|name| Some((name, value_of(around, name)?)));
+            let known = match variable {
+                Some((name, value)) => Some((value, CredentialSource::Variable(name.clone()))),
+                None => (around.stored)(&provider.id, secret)?
+                    .map(|value| (value, CredentialSource::Stored)),
+            };
+            found.extend(known.map(|(value, source)| (secret.clone(), value, source)));
+        }
+        if found.len() == auth.secrets.len() {
+            return Ok(Some((auth, found)));
+        }
+    }
+    Ok(None)
+}
+
+fn authenticate(
+    provider: &Provider,
+    language: &Language,
+    around: &Surroundings,
+    redactor: &Redactor,
+) -> Result<Vec<(String, String)>, BrokerError> {
+    if provider.auth.is_empty() {
+        return Ok(Vec::new());
+    }
+    let found = credential(provider, around).map_err(|error| {
+        BrokerError::new(ErrorKind::Unauthorized, error)
+            .help(format!("`prov auth set {}` stores it anew.", provider.id))
+    })?;
+    let Some((auth, secrets)) = found else { return Err(missing(provider)) };
+    let mut scope = Scope::default();
+    for (name, value, _) in &secrets {
+        redactor.add(value);
+        scope.set(name, &Value::from(value.as_str()));
+    }
+    let mut headers = Vec::new();
+    for (name, template) in &auth.headers {
+        let value = template
+            .render(language, &scope, provision::value::as_text)
+            .map_err(|error| BrokerError::new(ErrorKind::Invalid, error.to_string()))?;
+        redactor.add(&value);
+        headers.push((name.clone(), value));
+    }
+    Ok(headers)
+}
+
+fn missing(provider: &Provider) -> BrokerError {
+    let message = format!("there is no credential for {}", provider.name);
+    let first = provider.auth.first();
+    let names: Vec<&str> = first
+        .iter()
+        .flat_map(|auth| &auth.secrets)
+        .filter_map(|(_, names)| names.first().map(String::as_str))
+        .collect();
+    let more = first.and_then(|auth| auth.help.clone()).unwrap_or_default();
+    let help =
+        format!("Set {}, or run `prov auth set {}`. {more}", names.join(" and "), provider.id);
+    BrokerError::new(ErrorKind::Unauthorized, message).help(help.trim_end())
+}
+
+/// Finds the provider's values: variables first, then what the provider says.
+async fn resolve(exchange: &Exchange<'_>) -> Result<Value, BrokerError> {
+    let (provider, around) = (exchange.provider, exchange.around);
+    let mut values = Map::new();
+    for (name, rule) in &provider.values {
+        if let Some(value) = rule.env.iter().find_map(|name| value_of(around, name)) {
+            values.insert(name.clone(), Value::from(value));
+            continue;
+        }
+        let mut found = None;
+        if let (Some(request), Some(template)) = (&rule.request, &rule.value) {
+            let answer = exchange.ask(request).await?;
+            found = exchange.over_answer(template, &answer)?;
+        }
+        match found.filter(|value| !value.is_null()) {
+            Some(value) => drop(values.insert(name.clone(), value)),
+            None if rule.optional => {}
+            None => {
+                let what = rule.description.trim_end_matches('.');
+                let message = format!("{}: {name} is not known ({what})", provider.name);
+                let error = BrokerError::new(ErrorKind::Unauthorized, message);
+                return Err(error.help(format!("Set {}.", rule.env.join(" or "))));
+            }
+        }
+    }
+    Ok(Value::Object(values))
+}

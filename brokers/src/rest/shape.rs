@@ -1,0 +1,129 @@
+//! A manifest's service as the engine knows services, and objects as it knows what is live.
+
+use provision::broker::{
+    BrokerError, ErrorKind, Finding, Live, OnChange, OutputSchema, Plans, ReplaceOrder,
+};
+use provision::name::Name;
+use provision::value::{Outputs, Resolved, as_text};
+use serde_json::Map;
+
+use super::exchange::Exchange;
+use super::identity;
+use crate::manifest::{Manifest, Service};
+
+/// The service as the engine knows it.
+pub(super) fn service(manifest: &Manifest) -> provision::broker::Service {
+    let rules = &manifest.service;
+    let standard = match rules.name.unique {
+        true => ReplaceOrder::DeleteFirst,
+        false => ReplaceOrder::CreateFirst,
+    };
+    let output = |rule: &crate::manifest::OutputRule| OutputSchema {
+        sensitive: rule.sensitive,
+        ..OutputSchema::new(rule.key.clone(), rule.description.clone())
+    };
+    let text = provision::digest::of_bytes(manifest.file.text.as_bytes());
+    provision::broker::Service {
+        id: Name::from(rules.id.as_str()),
+        kind: Name::from(rules.kind.as_str()),
+        description: rules.description.clone().into(),
+        plans: Plans::Named(Vec::new()),
+        params: rules.params.iter().map(|rule| rule.param.clone()).collect(),
+        params_open: false,
+        outputs: rules.outputs.iter().map(output).collect(),
+        outputs_open: false,
+        on_rename: rules.name.on_change,
+        replace_order: rules.replace.unwrap_or(standard),
+        finding: match rules.verb("find") {
+            Some(_) => Finding::Supported,
+            None => Finding::Never,
+        },
+        journal_only: false,
+        deadline: rules.deadline,
+        stateful: rules.stateful,
+        revision: text.into(),
+    }
+}
+
+/// The params and the name that differ from what was.
+pub(super) fn changed(
+    params: &Resolved,
+    name: &str,
+    previous: &provision::broker::Previous,
+) -> Vec<String> {
+    let mut keys: Vec<&String> = params.0.keys().chain(previous.params.0.keys()).collect();
+    keys.sort();
+    keys.dedup();
+    let differs = |key: &&String| params.get(key) != previous.params.get(key);
+    let mut changed: Vec<String> = keys.into_iter().filter(differs).cloned().collect();
+    if previous.name.as_ref().is_some_and(|before| before.as_str() != name) {
+        changed.push("name".to_owned());
+    }
+    changed
+}
+
+impl Exchange<'_> {
+    /// The instance id that the object in scope has.
+    pub(super) fn id(&self, service: &Service) -> Result<String, BrokerError> {
+        let mut parts = Vec::new();
+        for (name, template) in &service.id_rule.parts {
+            let value = self.value(template)?.filter(|value| !value.is_null());
+            let Some(value) = value else {
+                let message = format!("{}: the answer holds no {name}", self.file);
+                return Err(BrokerError::new(ErrorKind::Unknown, message).help(
+                    "`-vv` shows the answer; the manifest's `id` says where it is looked for.",
+                ));
+            };
+            parts.push((name.clone(), as_text(&value)));
+        }
+        Ok(identity::join(&service.id_rule, &parts))
+    }
+
+    /// Puts `id` in scope, taken apart.
+    pub(super) fn identify(&mut self, service: &Service, id: &str) -> Result<(), BrokerError> {
+        let Some(value) = identity::split(&service.id_rule, id) else {
+            let message = format!("`{id}` is no id of `{}`", service.id);
+            let help = format!("It looks like this: {}.", service.id_rule.format);
+            return Err(BrokerError::new(ErrorKind::Invalid, message).help(help));
+        };
+        self.scope.set("id", &value);
+        Ok(())
+    }
+
+    /// The outputs of the object in scope: those that are shown always, or those shown once.
+    pub(super) fn outputs(&self, service: &Service, once: bool) -> Result<Outputs, BrokerError> {
+        let mut outputs = Outputs::default();
+        for rule in service.outputs.iter().filter(|rule| rule.once == once) {
+            let Some(value) = self.value(&rule.value)?.filter(|value| !value.is_null()) else {
+                continue;
+            };
+            if rule.sensitive {
+                self.session.client.redactor.add_value(&value);
+                outputs = outputs.with_secret(&rule.key, value);
+            } else {
+                outputs = outputs.with(&rule.key, value);
+            }
+        }
+        Ok(outputs)
+    }
+
+    /// The object in scope as something live, under `id`.
+    pub(super) fn live(&self, service: &Service, id: &str) -> Result<Live, BrokerError> {
+        let mut params = Map::new();
+        for rule in &service.params {
+            let Some(read) = &rule.read else { continue };
+            if let Some(value) = self.value(read)? {
+                params.insert(rule.param.name.to_string(), value);
+            }
+        }
+        let name = service.name.read.as_ref().map(|read| self.value(read)).transpose()?.flatten();
+        let name = name.map(|name| as_text(&name)).unwrap_or_default();
+        let outputs = self.outputs(service, false)?;
+        Ok(Live { params: Resolved(params), ..Live::new(id, name, outputs) })
+    }
+}
+
+/// Whether a changed name can be brought to an instance in place.
+pub(super) fn is_renamed_in_place(service: &Service) -> bool {
+    service.name.on_change == OnChange::Update
+}
