@@ -82,6 +82,7 @@ impl Desk {
 
     pub(super) async fn start(&self, params: Value) -> Result<Progress<Provisioned>, BrokerError> {
         let request = ProvisionRequest {
+            known: Vec::new(),
             address: self.address(),
             plan: None,
             params: resolved(params),
@@ -150,6 +151,7 @@ impl Desk {
 
     pub(super) async fn find(&self, params: Value) -> Result<Option<Live>, BrokerError> {
         let request = FindRequest {
+            known: Vec::new(),
             address: self.address(),
             params: resolved(params),
             instance_id: None,

@@ -39,6 +39,8 @@ pub(super) struct Exchange<'a> {
     pub(super) response: Value,
     /// The key for providers that take one; each request of a verb gets its own.
     pub(super) key: Option<String>,
+    /// Ids of objects that are not what is looked for.
+    pub(super) known: Vec<String>,
     /// Requests sent so far that may have changed something.
     pub(super) acts: u32,
 }

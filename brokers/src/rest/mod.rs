@@ -114,6 +114,7 @@ impl RestBroker {
             items: Vec::new(),
             response: Value::Null,
             key: None,
+            known: Vec::new(),
             acts: 0,
         })
     }
@@ -214,7 +215,7 @@ impl RestBroker {
         }
         let lists = verb.requests().iter().any(|request| request.items.is_some());
         if lists {
-            let found = std::mem::take(&mut exchange.items);
+            let found = exchange.unknown(&manifest.service)?;
             if found.len() > 1 {
                 let message = format!("{} objects look like this one", found.len());
                 return Err(BrokerError::new(ErrorKind::Conflict, message).help(
@@ -222,8 +223,13 @@ impl RestBroker {
                 ));
             }
             exchange.object = found.into_iter().next();
-        } else if verb.requests().iter().all(|request| request.object.is_none()) {
-            exchange.object = Some(exchange.response.clone());
+        } else {
+            self.settle_object(exchange);
+            let mut rules = verb.requests().into_iter().filter_map(|r| r.matching.as_ref());
+            let is_meant = rules.next().map(|rule| exchange.value(rule)).transpose()?;
+            if is_meant.is_some_and(|value| !is_true(value.as_ref())) {
+                return Ok(None);
+            }
         }
         let Some(object) = exchange.object.clone().filter(|object| is_true(Some(object))) else {
             return Ok(None);
@@ -442,6 +448,7 @@ impl Broker for RestBroker {
         let mut exchange = self.about(manifest, &request.address, &request.params).await?;
         exchange.key = Some(request.idempotency_key.clone());
         exchange.scope.set("key", &Value::from(request.idempotency_key.as_str()));
+        exchange.known.clone_from(&request.known);
         self.require_free(&mut exchange, manifest, &request.address).await.map_err(created)?;
         let made = self.create(&mut exchange, manifest).await.map_err(|error| {
             let error = created(error);
@@ -617,6 +624,7 @@ impl Broker for RestBroker {
                 "finding an instance again; give its id",
             ));
         };
+        exchange.known.clone_from(&request.known);
         let found = match request.idempotency_key {
             Some(_) => self.look_long(&mut exchange, manifest, verb).await?,
             None => self.look(&mut exchange, manifest, verb).await?,

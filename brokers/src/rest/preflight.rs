@@ -31,6 +31,7 @@ impl RestBroker {
                 return problems;
             }
         };
+        exchange.known.clone_from(&request.known);
         for rule in &manifest.service.params {
             let given = request.params.get(&rule.param.name);
             if let (Some(known), Some(given)) = (&rule.known, given) {

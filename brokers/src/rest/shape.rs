@@ -5,7 +5,7 @@ use provision::broker::{
 };
 use provision::name::Name;
 use provision::value::{Outputs, Resolved, as_text};
-use serde_json::Map;
+use serde_json::{Map, Value};
 
 use super::exchange::Exchange;
 use super::identity;
@@ -77,6 +77,18 @@ impl Exchange<'_> {
             parts.push((name.clone(), as_text(&value)));
         }
         Ok(identity::join(&service.id_rule, &parts))
+    }
+
+    /// The gathered objects that the journal does not hold. Takes them.
+    pub(super) fn unknown(&mut self, service: &Service) -> Result<Vec<Value>, BrokerError> {
+        let mut unknown = Vec::new();
+        for item in std::mem::take(&mut self.items) {
+            self.scope.set("object", &item);
+            if self.known.is_empty() || !self.known.contains(&self.id(service)?) {
+                unknown.push(item);
+            }
+        }
+        Ok(unknown)
     }
 
     /// Puts `id` in scope, taken apart.

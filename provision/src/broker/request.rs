@@ -31,6 +31,8 @@ pub struct ProvisionRequest {
     pub params: Resolved,
     /// The same for every attempt at this one creation.
     pub idempotency_key: String,
+    /// Ids of objects that the journal holds: neither foreign nor what this creation made.
+    pub known: Vec<String>,
 }
 
 /// What the journal knows of an instance before a change.
@@ -100,6 +102,8 @@ pub struct FindRequest {
     pub instance_id: Option<String>,
     /// The key of the creation whose outcome is unknown.
     pub idempotency_key: Option<String>,
+    /// Ids of objects that the journal holds: they are not what is looked for.
+    pub known: Vec<String>,
 }
 
 /// Asks how an accepted operation is doing.
@@ -124,6 +128,8 @@ pub struct PreflightRequest {
     pub params: Resolved,
     /// Whether it is to be made, so that its name has to be free.
     pub is_new: bool,
+    /// Ids of objects that the journal holds: they do not stand in its place.
+    pub known: Vec<String>,
 }
 
 /// An instance that exists.

@@ -212,6 +212,7 @@ pub(super) async fn existing(
                 return Err(unknown_outcome(&entry.reference).into());
             }
             let request = FindRequest {
+                known: observe::known_ids(&shared.recorder.journal(), entry.service.as_str()),
                 address: observe::address(&shared.recorder.journal(), entry),
                 params: previous.params,
                 instance_id: None,

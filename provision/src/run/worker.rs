@@ -339,13 +339,23 @@ impl Shared<'_> {
         resolution: &Resolution<'_>,
         idempotency_key: Option<String>,
     ) -> Result<Option<Live>, BrokerError> {
+        // What is read from outside may be what the journal holds; what was lost is not.
+        let known = match idempotency_key {
+            Some(_) => self.known_ids(resolution),
+            None => Vec::new(),
+        };
         let request = FindRequest {
+            known,
             address: resolution.address.clone(),
             params: resolution.params.clone(),
             instance_id: None,
             idempotency_key,
         };
         self.broker(&resolution.spec.service)?.find(&request).await
+    }
+
+    fn known_ids(&self, resolution: &Resolution<'_>) -> Vec<String> {
+        observe::known_ids(&self.recorder.journal(), resolution.spec.service.as_str())
     }
 
     pub(super) fn operation(&self, verb: Verb) -> Operation {
@@ -359,6 +369,7 @@ impl Shared<'_> {
         entry: &Instance,
     ) -> ProvisionRequest {
         ProvisionRequest {
+            known: self.known_ids(resolution),
             address: resolution.address.clone(),
             plan: resolution.spec.plan.clone(),
             params: resolution.params.clone(),
