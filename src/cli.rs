@@ -98,6 +98,11 @@ pub enum Command {
     Run(commands::run::Args),
     /// Print the graph of references
     Graph(commands::graph::Args),
+    /// List every service that can be declared
+    Brokers(commands::brokers::Args),
+    /// Look at, copy, check and try one broker
+    #[command(subcommand)]
+    Broker(commands::broker::Command),
     /// Print the JSON Schema of the config
     Schema(commands::schema::Args),
     /// Look into the journal and mend it

@@ -7,7 +7,7 @@ use provision::config::json_schema;
 use provision::store::{StoreError, write_shared};
 use serde_json::json;
 
-use crate::context::{Context, catalog};
+use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::terminal::out;
@@ -50,7 +50,7 @@ pub fn run(context: &mut Context, args: &Args) -> super::Answer {
         Form::Json => ("prov.json", include_str!("init/prov.json")),
     };
     refuse_existing(&context.root)?;
-    let schema = json_schema(&catalog(&context.root, false));
+    let schema = json_schema(&context.catalog()?);
     let folder = context.root.join(".prov");
     fs::create_dir_all(&folder).map_err(|source| StoreError::Io {
         doing: "create",

@@ -1,6 +1,8 @@
 //! One file a command: what it takes and the lines that call the engine.
 
 pub mod apply;
+pub mod broker;
+pub mod brokers;
 pub mod check;
 pub mod completions;
 pub mod env;
@@ -57,6 +59,8 @@ pub async fn dispatch(context: &mut Context, command: Command) -> Result<ExitCod
         Command::Env(args) => env::run(context, &args).await,
         Command::Run(args) => return run::run(context, &args).await,
         Command::Graph(args) => graph::run(context, &args),
+        Command::Brokers(args) => brokers::run(context, &args),
+        Command::Broker(command) => broker::run(context, command).await,
         Command::Schema(args) => schema::run(context, &args),
         Command::State(command) => state::run(context, command).await,
         Command::Unlock(args) => unlock::run(context, &args).await,

@@ -2,7 +2,7 @@
 
 use provision::config::json_schema;
 
-use crate::context::{Context, catalog};
+use crate::context::Context;
 use crate::exit::Exit;
 use crate::view;
 
@@ -13,8 +13,8 @@ pub struct Args {}
 /// Runs it.
 ///
 /// # Errors
-/// None; the signature is every command's.
+/// When a manifest of the project or the user is wrong.
 pub fn run(context: &mut Context, _args: &Args) -> super::Answer {
-    view::document(&json_schema(&catalog(&context.root, context.global.allow_outside)));
+    view::document(&json_schema(&context.catalog()?));
     Ok(Exit::Done)
 }

@@ -1,5 +1,6 @@
 //! Builds what commands work with: the config, the journal and the real world.
 
+mod brokers;
 mod project;
 mod reading;
 mod settings;
@@ -23,8 +24,9 @@ use crate::failure::{Failure, sentence};
 use crate::vault::AgeVault;
 use system::{SystemClock, Uuids, identity_path};
 
+pub use self::brokers::Brokers;
 pub use project::Project;
-pub use system::{catalog, environment};
+pub use system::environment;
 
 /// The names a config is looked for under.
 const CONFIG_NAMES: [&str; 4] = ["prov.toml", "prov.yaml", "prov.yml", "prov.json"];
@@ -40,6 +42,7 @@ pub struct Context {
     /// Every text that was read.
     pub sources: Sources,
     config: Option<PathBuf>,
+    brokers: Option<Brokers>,
 }
 
 impl Context {
@@ -66,7 +69,7 @@ impl Context {
             None => only_config(&here)?,
         };
         let root = config.as_deref().and_then(Path::parent).unwrap_or(&here).to_owned();
-        Ok(Self { global, root, stage: Name::from(stage), sources: Sources::default(), config })
+        Ok(Self { global, root, stage: Name::from(stage), sources: Sources::default(), config, brokers: None })
     }
 
     /// Reads the config and everything it includes.
@@ -81,7 +84,7 @@ impl Context {
             return self.assemble(document.unwrap_or_default());
         }
         if let Some(document) = document {
-            let services = catalog(&self.root, self.global.allow_outside);
+            let services = self.catalog()?;
             self.settle(&document, &services, &mut problems)?;
         }
         problems.sort();
@@ -99,7 +102,7 @@ impl Context {
         self.project()
     }
 
-    fn assemble(&self, document: Document) -> Result<Project, Failure> {
+    fn assemble(&mut self, document: Document) -> Result<Project, Failure> {
         check_version(&document)?;
         let name = match &document.project {
             Some(name) => name.value.clone(),
@@ -120,7 +123,7 @@ impl Context {
             clock: Arc::new(SystemClock),
             ids: Arc::new(Uuids),
             store: Arc::new(store.clone()),
-            catalog: catalog(&self.root, self.global.allow_outside),
+            catalog: self.catalog()?,
             vault: Arc::new(vault),
         };
         let sink = self.sink(&document)?;

@@ -1,21 +1,13 @@
 //! The real world: time, ids, the environment and this machine.
 
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use brokers::local;
 use etcetera::BaseStrategy as _;
 use jiff::Timestamp;
-use provision::broker::Catalog;
 use provision::world::{Clock, Ids};
-
-/// The services this program provides.
-pub fn catalog(root: &Path, allow_outside: bool) -> Catalog {
-    let settings = local::Settings { root: root.to_owned(), allow_outside };
-    Catalog::new(brokers::local(&settings))
-}
 
 /// The environment, as far as it is text.
 pub fn environment() -> impl Iterator<Item = (String, String)> {
@@ -29,7 +21,7 @@ pub(super) fn identity_path() -> PathBuf {
     config_home().join("prov").join("identity.txt")
 }
 
-fn config_home() -> PathBuf {
+pub(super) fn config_home() -> PathBuf {
     etcetera::choose_base_strategy()
         .map_or_else(|_| PathBuf::from(".prov"), |strategy| strategy.config_dir())
 }

@@ -193,6 +193,26 @@ pub enum ParamType {
     TextMap,
 }
 
+impl ParamType {
+    /// The word for it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Any => "any",
+            Self::String => "string",
+            Self::Path => "path",
+            Self::PathOrList => "path or list",
+            Self::Integer => "integer",
+            Self::Number => "number",
+            Self::Boolean => "boolean",
+            Self::List => "list",
+            Self::Texts => "texts",
+            Self::Map => "map",
+            Self::TextMap => "text_map",
+        }
+    }
+}
+
 /// What a changed value means for the instance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnChange {
