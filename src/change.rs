@@ -2,10 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use provision::broker::ErrorKind;
 use provision::config::Desired;
 use provision::diagnostic::{Diagnostic, Diagnostics};
 use provision::name::Name;
-use provision::observe;
+use provision::observe::{self, Observation, Refreshed};
 use provision::plan::{self, Action, Input, Options, Plan};
 use provision::run::{self, Ended, Observer, Settings};
 use provision::state::{Applied, Journal};
@@ -15,12 +16,15 @@ use serde_json::{Value, json};
 use tokio::sync::Notify;
 
 use crate::cli::Writing;
-use crate::context::{Context, Project, environment};
+use crate::context::{Context, Project, environment, names_of};
 use crate::exit::Exit;
 use crate::failure::{Failure, sentence};
 use crate::sink::Variable;
 use crate::terminal::{ask, can_ask, out, talk};
 use crate::{report, view};
+
+/// How many instances are looked at at once, where nobody said.
+pub const PARALLELISM: usize = 16;
 
 /// What a changing command was told.
 pub struct Order<'a> {
@@ -67,6 +71,70 @@ pub async fn make_plan(
     Ok(plan)
 }
 
+/// The journal after a look at what is live.
+///
+/// # Errors
+/// When a secret cannot be sealed.
+pub fn refreshed(
+    project: &Project,
+    journal: Journal,
+    seen: &[Observation],
+) -> Result<Refreshed, Failure> {
+    observe::refresh(journal, seen, &project.world)
+        .map_err(|error| Failure::new(Exit::Error, "sealed", sentence(&error.to_string())))
+}
+
+/// Looks at everything the journal holds, before a plan is made.
+///
+/// # Errors
+/// What could not be looked at: a plan that trusts half a look would be wrong.
+pub async fn look(
+    project: &Project,
+    journal: Journal,
+    parallelism: usize,
+) -> Result<Refreshed, Failure> {
+    let env = names_of(environment());
+    let seen = observe::pull(&journal, &project.world, &env, parallelism).await;
+    let refreshed = refreshed(project, journal, &seen)?;
+    let mut problems = Diagnostics::default();
+    for (reference, error) in &refreshed.errors {
+        let summary = format!("`{reference}`: {}", sentence(error));
+        problems.push(Diagnostic::error("observe", summary).about(reference));
+    }
+    if problems.has_errors() {
+        return Err(Failure::of(Exit::Error, problems));
+    }
+    Ok(refreshed)
+}
+
+/// Asks the brokers what stands against a plan, before anything is changed.
+async fn require_sound(
+    project: &Project,
+    plan: &Plan,
+    desired: Option<&Desired>,
+    journal: &Journal,
+) -> Result<(), Failure> {
+    let Some(desired) = desired else { return Ok(()) };
+    let found = observe::preflight(plan, desired, journal, &project.world).await;
+    let mut problems = Diagnostics::default();
+    let mut said = BTreeSet::new();
+    for (reference, error) in found {
+        let text = sentence(&error.to_string());
+        // What is wrong with a credential is wrong once, however many instances need it.
+        let is_common = error.kind == ErrorKind::Unauthorized;
+        if is_common && !said.insert(text.clone()) {
+            continue;
+        }
+        let summary = if is_common { text } else { format!("`{reference}`: {text}") };
+        let problem = Diagnostic::error("preflight", summary).about(&reference);
+        problems.push(problem.maybe_help(error.help));
+    }
+    if problems.has_errors() {
+        return Err(Failure::of(Exit::Error, problems));
+    }
+    Ok(())
+}
+
 /// Shows the plan, asks where something is destroyed, and runs it. The caller holds the lock.
 ///
 /// # Errors
@@ -84,6 +152,7 @@ pub async fn execute(
     }
     refuse_protected(plan)?;
     decide(plan, &order)?;
+    require_sound(project, plan, desired, &journal).await?;
     if plan.tasks.list.is_empty() && order.ledger.is_none() {
         let journal = sync_sink(project, journal, desired).await?;
         if is_json {
@@ -133,7 +202,7 @@ async fn start(
         force: order.force,
         stop: &stop,
         observer,
-        env: &environment().map(|(name, value)| (Name::from(name), value)).collect(),
+        env: &names_of(environment()),
         ledger: order.ledger.clone(),
     };
     let ended = run::run(plan, desired, journal, &project.world, &settings).await;

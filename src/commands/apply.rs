@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use provision::plan::Options;
 
-use crate::change::{Order, execute, make_plan};
+use crate::change::{Order, execute, look, make_plan, save};
 use crate::cli::{Pruning, Writing};
 use crate::context::Context;
 use crate::exit::Exit;
@@ -21,6 +21,9 @@ pub struct Args {
     /// Allow to destroy protected instances
     #[arg(long)]
     force: bool,
+    /// Look at what is live first: what is gone is made again, what was edited is brought back
+    #[arg(long, conflicts_with = "plan")]
+    refresh: bool,
     #[command(flatten)]
     pruning: Pruning,
     #[command(flatten)]
@@ -36,7 +39,16 @@ pub async fn run(context: &mut Context, args: &Args) -> super::Answer {
     let mut project = context.project()?;
     let desired = context.desired(&mut project)?;
     let _lock = project.lock("prov apply", args.writing.lock_timeout).await?;
-    let journal = project.load().await?.journal;
+    let mut journal = project.load().await?.journal;
+    let mut edited = Default::default();
+    if args.refresh {
+        let seen = look(&project, journal.clone(), args.writing.parallelism).await?;
+        edited = seen.edited;
+        if seen.journal != journal {
+            journal = seen.journal;
+            save(&project, &mut journal).await?;
+        }
+    }
     let (prune, force) = match &saved {
         Some(saved) => (saved.prune, saved.force),
         None => (args.pruning.resolve(desired.prune), args.force),
@@ -45,7 +57,7 @@ pub async fn run(context: &mut Context, args: &Args) -> super::Answer {
     if let Some(saved) = &saved {
         saved.check_basis(&basis)?;
     }
-    let options = Options { prune, force, ..Options::default() };
+    let options = Options { prune, force, edited, ..Options::default() };
     let plan = make_plan(&project, &desired, &journal, options).await?;
     if let Some(saved) = &saved {
         saved.check_plan(&plan)?;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use provision::plan::Options;
 
-use crate::change::{make_plan, show_plan};
+use crate::change::{PARALLELISM, look, make_plan, show_plan};
 use crate::cli::Pruning;
 use crate::context::Context;
 use crate::exit::Exit;
@@ -27,6 +27,9 @@ pub struct Args {
     /// Plan as if protected instances may be destroyed
     #[arg(long)]
     force: bool,
+    /// Look at what is live first: what is gone is made again, what was edited is brought back
+    #[arg(long)]
+    refresh: bool,
     #[command(flatten)]
     pruning: Pruning,
 }
@@ -38,12 +41,16 @@ pub struct Args {
 pub async fn run(context: &mut Context, args: Args) -> super::Answer {
     let mut project = context.project()?;
     let desired = context.desired(&mut project)?;
-    let journal = project.load().await?.journal;
+    let mut journal = project.load().await?.journal;
     if project.store.is_held() {
         talk("A run is under way: this is what it has recorded so far.\n");
     }
     let prune = args.pruning.resolve(desired.prune);
-    let options = Options { prune, force: args.force, ..Options::default() };
+    let mut options = Options { prune, force: args.force, ..Options::default() };
+    if args.refresh {
+        let seen = look(&project, journal, PARALLELISM).await?;
+        (journal, options.edited) = (seen.journal, seen.edited);
+    }
     let plan = make_plan(&project, &desired, &journal, options).await?;
     show_plan(context, &plan, args.all);
     if let Some(path) = &args.out {

@@ -1,13 +1,13 @@
 //! `prov pull`: the journal beside what is live.
 
 use provision::observe::{self, LiveState, Observation};
-use provision::state::{DRIFTED, Instance, Journal, Sealed, Status};
+use provision::state::{DRIFTED, Journal};
 use provision::world::World;
 use serde_json::{Value, json};
 
-use crate::change::{save, sync_sink};
+use crate::change::{refreshed, save, sync_sink};
 use crate::cli::Writing;
-use crate::context::{Context, Project};
+use crate::context::{Context, Project, environment, names_of};
 use crate::exit::Exit;
 use crate::failure::{Failure, sentence};
 use crate::terminal::{out, talk};
@@ -37,7 +37,8 @@ pub async fn run(context: &mut Context, args: &Args) -> super::Answer {
         false => None,
     };
     let journal = project.load().await?.journal;
-    let found = observe::pull(&journal, &project.world, args.writing.parallelism).await;
+    let env = names_of(environment());
+    let found = observe::pull(&journal, &project.world, &env, args.writing.parallelism).await;
     let discovered =
         if args.discover { discover(&journal, &project.world).await? } else { Vec::new() };
     show(context, args, &found, &discovered);
@@ -108,57 +109,21 @@ async fn discover(journal: &Journal, world: &World) -> Result<Vec<Value>, Failur
     Ok(objects)
 }
 
+/// Brings the journal to what is live. What is declared differs from it then, so that the next plan
+/// mends it.
 async fn reconcile(
     project: &Project,
-    mut journal: Journal,
+    journal: Journal,
     found: &[Observation],
 ) -> Result<(), Failure> {
-    for observation in found {
-        match (&observation.state, &observation.live) {
-            (LiveState::Missing, _) => {
-                let gone = journal.instances.remove(observation.reference.as_str());
-                // Its former objects may be there still, and somebody has to remember them.
-                if let Some(mut gone) = gone.filter(|gone| !gone.deposed.is_empty()) {
-                    gone.instance_id.clear();
-                    gone.outputs.clear();
-                    gone.sensitive.clear();
-                    gone.status = Status::Failed;
-                    journal.instances.put(gone);
-                }
-            }
-            (LiveState::Drifted(_), Some(live)) => {
-                let known = journal.instances.get(observation.reference.as_str()).cloned();
-                if let Some(mut instance) = known {
-                    take_over(&mut instance, live, project)?;
-                    journal.instances.put(instance);
-                }
-            }
-            _ => {}
+    let mut refreshed = refreshed(project, journal, found)?;
+    for reference in refreshed.edited.keys() {
+        if let Some(mut instance) = refreshed.journal.instances.get(reference.as_str()).cloned() {
+            instance.inputs = Some(DRIFTED.to_owned());
+            refreshed.journal.instances.put(instance);
         }
     }
-    save(project, &mut journal).await?;
-    sync_sink(project, journal, None).await?;
-    Ok(())
-}
-
-/// Records what is live. The declared state differs from it now, so the next plan is an update.
-fn take_over(
-    instance: &mut Instance,
-    live: &provision::broker::Live,
-    project: &Project,
-) -> Result<(), Failure> {
-    for (key, output) in &live.outputs.0 {
-        if instance.sensitive.contains_key(key) || output.sensitive {
-            let sealed = project.world.vault.seal(&output.value).map_err(|error| {
-                Failure::new(Exit::Error, "sealed", sentence(&error.to_string()))
-            })?;
-            let id = project.world.ids.fresh();
-            instance.sensitive.insert(key.clone(), Sealed { id, sealed });
-        } else {
-            instance.outputs.insert(key.clone(), output.value.clone());
-        }
-    }
-    instance.inputs = Some(DRIFTED.to_owned());
-    instance.updated_at = Some(project.world.clock.now());
+    save(project, &mut refreshed.journal).await?;
+    sync_sink(project, refreshed.journal, None).await?;
     Ok(())
 }

@@ -77,10 +77,8 @@ impl Context {
 
     /// What brokers need of this machine.
     pub fn surroundings(&self) -> Surroundings {
-        let settings = local::Settings {
-            root: self.root.clone(),
-            allow_outside: self.global.allow_outside,
-        };
+        let settings =
+            local::Settings { root: self.root.clone(), allow_outside: self.global.allow_outside };
         Surroundings {
             settings,
             env: Arc::new(|name| std::env::var(name).ok()),

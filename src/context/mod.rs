@@ -26,7 +26,7 @@ use system::{SystemClock, Uuids, identity_path};
 
 pub use self::brokers::Brokers;
 pub use project::Project;
-pub use system::environment;
+pub use system::{environment, names_of};
 
 /// The names a config is looked for under.
 const CONFIG_NAMES: [&str; 4] = ["prov.toml", "prov.yaml", "prov.yml", "prov.json"];
@@ -69,7 +69,14 @@ impl Context {
             None => only_config(&here)?,
         };
         let root = config.as_deref().and_then(Path::parent).unwrap_or(&here).to_owned();
-        Ok(Self { global, root, stage: Name::from(stage), sources: Sources::default(), config, brokers: None })
+        Ok(Self {
+            global,
+            root,
+            stage: Name::from(stage),
+            sources: Sources::default(),
+            config,
+            brokers: None,
+        })
     }
 
     /// Reads the config and everything it includes.

@@ -1,5 +1,6 @@
 //! The real world: time, ids, the environment and this machine.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -7,6 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use etcetera::BaseStrategy as _;
 use jiff::Timestamp;
+use provision::name::Name;
 use provision::world::{Clock, Ids};
 
 /// The environment, as far as it is text.
@@ -14,6 +16,11 @@ pub fn environment() -> impl Iterator<Item = (String, String)> {
     std::env::vars_os().filter_map(|(name, value): (OsString, OsString)| {
         Some((name.into_string().ok()?, value.into_string().ok()?))
     })
+}
+
+/// Variables as the engine takes them.
+pub fn names_of(variables: impl Iterator<Item = (String, String)>) -> BTreeMap<Name, String> {
+    variables.map(|(name, value)| (Name::from(name), value)).collect()
 }
 
 /// Where the user's own age identity is.

@@ -153,7 +153,20 @@ impl<'a> Planner<'a> {
             // Nobody knows what the update that failed left behind.
             decision.work = Work::Update;
         }
+        if decision.work == Work::Nothing {
+            decision = self.edited(spec, service).unwrap_or(decision);
+        }
         self.by_owner(spec, entry, decision)
+    }
+
+    /// Somebody changed at the provider what is declared.
+    fn edited(&self, spec: &InstanceSpec, service: Option<&Service>) -> Option<Decision> {
+        let changes = self.input.options.edited.get(&spec.reference)?.clone();
+        let (action, work) = match immutable(&changes, service) {
+            Some((_, order)) => (Action::Replace, Work::Replace(order)),
+            None => (Action::Update, Work::Update),
+        };
+        Some(Decision { changes, ..Decision::new(action, Reason::Drifted, work) })
     }
 
     /// A creation that did not end well. It is gone on with, unless it would make another object

@@ -55,7 +55,9 @@ pub fn run(context: &mut Context, args: &Args) -> super::super::Answer {
         view::document(&view::versioned(json!({ "written": written })));
     } else {
         for path in &written {
-            out(format!("Wrote {path}. It counts from now on; edit it, then `prov broker lint {path}`."));
+            out(format!(
+                "Wrote {path}. It counts from now on; edit it, then `prov broker lint {path}`."
+            ));
         }
     }
     Ok(Exit::Done)

@@ -57,7 +57,8 @@ fn text(manifest: &Manifest) -> Vec<String> {
         lines.push(String::new());
         let mut rows = vec![["OUTPUT", "TYPE", ""].map(str::to_owned).to_vec()];
         rows.extend(rules.outputs.iter().map(|rule| {
-            let kind = if rule.sensitive { format!("{}, secret", rule.kind) } else { rule.kind.clone() };
+            let kind =
+                if rule.sensitive { format!("{}, secret", rule.kind) } else { rule.kind.clone() };
             vec![rule.key.clone(), kind, rule.description.clone()]
         }));
         lines.extend(view::table(&rows));
@@ -133,8 +134,10 @@ fn example(manifest: &Manifest) -> String {
                 *value = Value::from(format!("${{env.{}}}", key.to_uppercase()));
             }
         }
-        let entries: Vec<String> =
-            params.iter().map(|(key, value)| format!("{} = {}", key_of(key), toml(value))).collect();
+        let entries: Vec<String> = params
+            .iter()
+            .map(|(key, value)| format!("{} = {}", key_of(key), toml(value)))
+            .collect();
         text.push_str(&format!("params  = {{ {} }}\n", entries.join(", ")));
     }
     text

@@ -1,5 +1,8 @@
 //! Looking at the world without changing it: what a plan wants to know beforehand, and what is live.
 
+mod preflight;
+mod refresh;
+
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use futures_util::stream::{self, StreamExt as _};
@@ -13,6 +16,16 @@ use crate::state::{Instance, Journal};
 use crate::value::{Output, Outputs, Resolved};
 use crate::world::World;
 
+pub use preflight::preflight;
+pub use refresh::{Refreshed, refresh};
+
+/// What stands for a secret value.
+const MASK: &str = "(sensitive)";
+
+/// How what is live differs: the output, or `params.` and the param; the recorded value; the live
+/// value. Secret values are masked.
+pub type Drift = (Name, Value, Value);
+
 /// What was found for one entry of the journal.
 #[derive(Clone, Debug, PartialEq)]
 pub enum LiveState {
@@ -20,8 +33,8 @@ pub enum LiveState {
     Live,
     /// It is definitely gone.
     Missing,
-    /// It is there with other outputs: key, recorded value, live value; secret values are masked.
-    Drifted(Vec<(Name, Value, Value)>),
+    /// It is there and differs.
+    Drifted(Vec<Drift>),
     /// Its service cannot be asked.
     Unknown,
     /// It could not be found out.
@@ -112,15 +125,30 @@ pub fn previous(
 }
 
 /// Holds every entry against what is live, some at a time.
-pub async fn pull(journal: &Journal, world: &World, parallelism: usize) -> Vec<Observation> {
-    let entries = journal.instances.iter().map(|entry| look(journal, entry, world));
+pub async fn pull(
+    journal: &Journal,
+    world: &World,
+    env: &BTreeMap<Name, String>,
+    parallelism: usize,
+) -> Vec<Observation> {
+    let entries = journal.instances.iter().map(|entry| look(journal, entry, world, env));
     stream::iter(entries).buffered(parallelism.max(1)).collect().await
 }
 
-async fn look(journal: &Journal, entry: &Instance, world: &World) -> Observation {
-    let found = fetch(journal, entry, world).await;
+async fn look(
+    journal: &Journal,
+    entry: &Instance,
+    world: &World,
+    env: &BTreeMap<Name, String>,
+) -> Observation {
+    let found = fetch(journal, entry, world, env).await;
     let (state, live) = match found {
-        Ok(Some(live)) => (compare(entry, &live, world), Some(live)),
+        Ok(Some((live, declared))) => {
+            let mut drift = compare(entry, &live, world);
+            drift.extend(edited(entry, &live, &declared, world));
+            let state = if drift.is_empty() { LiveState::Live } else { LiveState::Drifted(drift) };
+            (state, Some(live))
+        }
         Ok(None) => (LiveState::Missing, None),
         Err(error) if error.kind == ErrorKind::Unsupported => (LiveState::Unknown, None),
         Err(error) => (LiveState::Error(error.to_string()), None),
@@ -139,7 +167,8 @@ async fn fetch(
     journal: &Journal,
     entry: &Instance,
     world: &World,
-) -> Result<Option<Live>, BrokerError> {
+    env: &BTreeMap<Name, String>,
+) -> Result<Option<(Live, Resolved)>, BrokerError> {
     if !entry.exists() || entry.operation.is_some() {
         // Of what was begun nobody knows yet what became of it; the next apply finds out.
         return Err(BrokerError::new(ErrorKind::Unsupported, "an operation on it has not ended"));
@@ -149,15 +178,16 @@ async fn fetch(
         BrokerError::new(ErrorKind::Unsupported, message)
     })?;
     if world.catalog.service(entry.service.as_str()).is_some_and(|service| service.journal_only) {
-        return Ok(Some(recorded(entry)));
+        return Ok(Some((recorded(entry), Resolved::default())));
     }
-    let previous = previous(journal, entry, world, &BTreeMap::new());
+    let previous = previous(journal, entry, world, env);
+    let declared = previous.params.clone();
     let request = FetchRequest {
         address: address(journal, entry),
         instance_id: entry.instance_id.clone(),
         previous,
     };
-    broker.fetch(&request).await
+    Ok(broker.fetch(&request).await?.map(|live| (live, declared)))
 }
 
 /// What lives in the journal alone is live as it is recorded.
@@ -170,14 +200,14 @@ fn recorded(entry: &Instance) -> Live {
 }
 
 /// Only outputs that both sides know take part: a provider that shows less is not drift.
-fn compare(entry: &Instance, live: &Live, world: &World) -> LiveState {
+fn compare(entry: &Instance, live: &Live, world: &World) -> Vec<Drift> {
     let mut drift = Vec::new();
     for (key, output) in &live.outputs.0 {
         if let Some(sealed) = entry.sensitive.get(key) {
             // A secret that does not open cannot be compared.
             let differs = world.vault.open(&sealed.sealed).is_ok_and(|value| value != output.value);
             if differs {
-                let mask = Value::from("(sensitive)");
+                let mask = Value::from(MASK);
                 drift.push((key.clone(), mask.clone(), mask));
             }
         } else if let Some(recorded) = entry.outputs.get(key)
@@ -186,7 +216,40 @@ fn compare(entry: &Instance, live: &Live, world: &World) -> LiveState {
             drift.push((key.clone(), recorded.clone(), output.value.clone()));
         }
     }
-    if drift.is_empty() { LiveState::Live } else { LiveState::Drifted(drift) }
+    drift
+}
+
+/// The params that the provider shows other than they were given. Only what was given takes part.
+fn edited(entry: &Instance, live: &Live, declared: &Resolved, world: &World) -> Vec<Drift> {
+    let service = world.catalog.service(entry.service.as_str());
+    let mut drift = Vec::new();
+    for (key, shown) in &live.params.0 {
+        let Some(given) = declared.get(key).filter(|given| !same(given, shown)) else { continue };
+        let param = service.and_then(|service| service.param(key));
+        let path = Name::from(format!("params.{key}"));
+        if param.is_some_and(|param| param.sensitive) {
+            let mask = Value::from(MASK);
+            drift.push((path, mask.clone(), mask));
+        } else {
+            drift.push((path, given.clone(), shown.clone()));
+        }
+    }
+    drift
+}
+
+/// Whether two values are the same, 1 and 1.0 included.
+fn same(one: &Value, other: &Value) -> bool {
+    match (one, other) {
+        (Value::Number(one), Value::Number(other)) => one.as_f64() == other.as_f64(),
+        (Value::Array(one), Value::Array(other)) => {
+            one.len() == other.len() && one.iter().zip(other).all(|(one, other)| same(one, other))
+        }
+        (Value::Object(one), Value::Object(other)) => {
+            one.len() == other.len()
+                && one.iter().all(|(key, value)| other.get(key).is_some_and(|o| same(value, o)))
+        }
+        _ => one == other,
+    }
 }
 
 /// What a plan needs to know of the world before it is made.
