@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use jiff::Timestamp;
 use provision::broker::Catalog;
-use provision::config::{Desired, Document, Format, Rules, Scope, parse, parse_placeless};
+use provision::config::{Desired, Document, Rules, Scope};
 use provision::diagnostic::Diagnostics;
 use provision::digest;
 use provision::name::Name;
@@ -20,6 +20,7 @@ use provision::state::{
     Event, Instance, Journal, Origin, Record, Status, fold, read_journal, read_log, write_journal,
     write_record,
 };
+use provision::text::{Format, parse, parse_placeless};
 use serde_json::Value;
 
 const SIZES: [usize; 3] = [1_000, 10_000, 100_000];
@@ -67,7 +68,7 @@ fn toml(size: usize) -> String {
     text
 }
 
-fn desired(root: provision::config::Node, catalog: &Catalog) -> Desired {
+fn desired(root: provision::text::Node, catalog: &Catalog) -> Desired {
     let mut problems = Diagnostics::default();
     let document = Document::read(root, &mut problems);
     document.desired(Scope::default(), catalog, Rules::default(), &mut problems).unwrap()

@@ -1,7 +1,7 @@
 //! The engine of prov: config, planner, journal, migrations and executor.
 //!
 //! It knows no provider, no HTTP, no terminal and no environment variable. Modules use only those
-//! before them in this list: `name value digest diagnostic` → `graph broker config state` → `plan
+//! before them in this list: `name value digest diagnostic text` → `graph broker config state` → `plan
 //! migration store` → `observe run` → `world`, the bundle of effects that a caller passes in.
 
 pub mod broker;
@@ -16,5 +16,6 @@ pub mod plan;
 pub mod run;
 pub mod state;
 pub mod store;
+pub mod text;
 pub mod value;
 pub mod world;

@@ -104,7 +104,11 @@ fn local(service: &Service) -> Line {
 fn described(manifest: &Manifest) -> Line {
     let rules = &manifest.service;
     let is_plain = |verb: &&str| !matches!(*verb, "configure" | "recover" | "find");
-    let can = VERBS.into_iter().filter(is_plain).filter(|verb| rules.verb(verb).is_some());
+    let has = |verb: &str| rules.verb(verb).is_some();
+    let can = VERBS.into_iter().filter(is_plain).filter(|verb| match *verb {
+        "update" => has("update") || has("configure"),
+        verb => has(verb),
+    });
     Line {
         service: rules.id.clone(),
         kind: rules.kind.clone(),

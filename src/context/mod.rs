@@ -11,10 +11,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use provision::broker::Catalog;
-use provision::config::{Desired, Document, Format, Rules, Scope, parse};
+use provision::config::{Desired, Document, Rules, Scope};
 use provision::diagnostic::{Diagnostic, Diagnostics, Sources};
 use provision::name::{Name, is_ref};
 use provision::store::{FileStore, HistoryFolder};
+use provision::text::{Format, parse};
 use provision::world::World;
 use serde_json::Value;
 

@@ -3,8 +3,9 @@
 use std::io::Read as _;
 use std::path::Path;
 
-use provision::config::{Document, Format, Kind, Node, parse, parse_placeless};
+use provision::config::Document;
 use provision::diagnostic::{Diagnostic, Diagnostics};
+use provision::text::{Format, Kind, Node, parse, parse_placeless};
 
 use super::Context;
 use crate::exit::Exit;

@@ -115,11 +115,17 @@ const LOOKING: &[&str] = &[
     "teardown",
     "teardown --force",
     "version",
+    "brokers droplet",
+    "broker show digitalocean-droplet",
+    "broker lint",
 ];
 
 /// Commands that only look, whose output is long, random or not for people.
 const LOOKING_MORE: &[&str] = &[
     "schema",
+    "schema --manifest",
+    "brokers",
+    "broker show digitalocean-droplet --source",
     "env",
     "env --format json",
     "env --format shell",
@@ -137,8 +143,15 @@ const LOOKING_MORE: &[&str] = &[
 ];
 
 /// What prints no JSON document of ours: a script, a page, the child's own output, help.
-const NO_JSON: &[&str] =
-    &["env --format shell", "completions", "man", "run", "--help", "--version"];
+const NO_JSON: &[&str] = &[
+    "env --format shell",
+    "completions",
+    "man",
+    "broker show digitalocean-droplet --source",
+    "run",
+    "--help",
+    "--version",
+];
 
 /// One bare value, what a format was asked of by name, or a document with a version of its own.
 const NO_FORMAT_VERSION: &[&str] =
@@ -192,6 +205,8 @@ const CHANGING: &[&str] = &[
     "plan --out saved.plan",
     "teardown --yes",
     "init",
+    "broker eject digitalocean-droplet",
+    "broker test digitalocean-droplet",
 ];
 
 #[test]
@@ -204,7 +219,10 @@ fn help() {
     golden::check(&here().join("golden/outputs/help.txt"), &transcript);
 }
 
-/// Every command that the help lists, `state`'s own included.
+/// Commands that have commands of their own.
+const GROUPS: [&str; 2] = ["broker", "state"];
+
+/// Every command that the help lists, those of groups included.
 fn commands(sandbox: &Sandbox) -> Vec<String> {
     let listed = |help: &str| -> Vec<String> {
         let lines = help.lines().skip_while(|line| *line != "Commands:").skip(1);
@@ -215,8 +233,10 @@ fn commands(sandbox: &Sandbox) -> Vec<String> {
     };
     let mut all = listed(&sandbox.run("--help").ok().stdout);
     assert!(all.len() >= 20, "{all:?}");
-    let state = listed(&sandbox.run("state --help").ok().stdout);
-    all.extend(state.iter().map(|command| format!("state {command}")));
+    for group in GROUPS {
+        let inner = listed(&sandbox.run(&format!("{group} --help")).ok().stdout);
+        all.extend(inner.iter().map(|command| format!("{group} {command}")));
+    }
     all
 }
 
@@ -224,7 +244,7 @@ fn commands(sandbox: &Sandbox) -> Vec<String> {
 fn every_command_is_looked_at() {
     let sandbox = sandbox();
     let known = [LOOKING, LOOKING_MORE, CHANGING, JSON_LINES].concat();
-    for command in commands(&sandbox).iter().filter(|command| *command != "state") {
+    for command in commands(&sandbox).iter().filter(|command| !GROUPS.contains(&command.as_str())) {
         let is_known =
             known.iter().any(|line| format!("{line} ").starts_with(&format!("{command} ")));
         assert!(is_known, "`prov {command}` is in no list of this file");

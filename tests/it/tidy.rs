@@ -14,8 +14,9 @@ const FUNCTION_LINES_MAX: usize = 70;
 const FILE_LINES_MAX: usize = 600;
 const PARAMETERS_MAX: usize = 5;
 const LINE_WIDTH_MAX: usize = 100;
-/// How many packages may come from outside. Each is code that somebody else can change.
-const PACKAGES_MAX: usize = 320;
+/// How many packages may come from outside. Each is code that somebody else can change. HTTP with TLS
+/// is a hundred of them; the lock file counts those of every platform.
+const PACKAGES_MAX: usize = 420;
 
 /// Where Rust files of ours are.
 const ROOMS: [&str; 5] = ["src", "provision", "brokers", "tests", "benches"];

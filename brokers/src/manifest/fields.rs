@@ -2,9 +2,9 @@
 
 use std::cell::RefCell;
 
-use provision::config::read::{self, mismatch, unknown_field};
-use provision::config::{At, Entry, Kind, Node};
 use provision::diagnostic::{Diagnostic, Diagnostics, Span};
+use provision::text::read::{self, mismatch, unknown_field};
+use provision::text::{At, Entry, Kind, Node};
 
 use super::template::{Template, Tree};
 

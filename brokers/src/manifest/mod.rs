@@ -6,6 +6,7 @@ mod functions;
 mod language;
 mod provider;
 mod request;
+mod schema;
 mod service;
 mod template;
 
@@ -14,14 +15,15 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use provision::config::{Format, Node, parse};
 use provision::diagnostic::{Diagnostic, Diagnostics, Sources};
 use provision::name::closest;
+use provision::text::{Format, Node, parse};
 
 pub(crate) use functions::KEEP;
 pub use language::{Language, Outline, SyntaxError};
 pub use provider::{Auth, Errors, Limits, Marker, Paging, Provider, ProviderValue, Rate, Verify};
 pub use request::{Body, Part as BodyPart, Request, Step, Verb, Work};
+pub use schema::json_schema;
 pub use service::{
     Answer, Example, FoundBy, IdRule, Known, NameRule, OutputRule, ParamRule, Service, VERBS, Wait,
 };

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use provision::config::Node;
 use provision::diagnostic::Span;
+use provision::text::Node;
 
 use super::fields::{Fields, Problems};
 use super::request::Request;
@@ -206,7 +206,7 @@ impl Auth {
             for entry in table.entries() {
                 let node = &entry.value;
                 let mut problems = provision::diagnostic::Diagnostics::default();
-                let names = provision::config::read::texts(node, &mut problems);
+                let names = provision::text::read::texts(node, &mut problems);
                 table.problems_of(problems);
                 let names = names.into_iter().map(|name| name.value).collect();
                 secrets.push((entry.key.clone(), names));

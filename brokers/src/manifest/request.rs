@@ -1,7 +1,7 @@
 //! What a manifest says about one verb: its requests, their conditions and what is taken from the answers.
 
-use provision::config::{Kind, read};
 use provision::diagnostic::{Diagnostic, Span};
+use provision::text::{Kind, read};
 
 use super::fields::Fields;
 use super::template::{Template, Tree};

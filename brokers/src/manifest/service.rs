@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use provision::broker::{OnChange, ParamType, ReplaceOrder};
-use provision::config::{Entry, Node};
 use provision::diagnostic::{Diagnostic, Span};
+use provision::text::{Entry, Node};
 use serde_json::Value;
 
 use super::fields::{Fields, Problems};
@@ -269,20 +269,20 @@ impl Service {
     }
 }
 
-const FOUND_BY: &[(&str, FoundBy)] = &[
+pub(super) const FOUND_BY: &[(&str, FoundBy)] = &[
     ("marker", FoundBy::Marker),
     ("name", FoundBy::Name),
     ("id", FoundBy::Id),
     ("content", FoundBy::Content),
 ];
 
-const ORDERS: &[(&str, ReplaceOrder)] =
+pub(super) const ORDERS: &[(&str, ReplaceOrder)] =
     &[("create_first", ReplaceOrder::CreateFirst), ("delete_first", ReplaceOrder::DeleteFirst)];
 
-const CHANGES: &[(&str, OnChange)] =
+pub(super) const CHANGES: &[(&str, OnChange)] =
     &[("update", OnChange::Update), ("replace", OnChange::Replace), ("ignore", OnChange::Ignore)];
 
-const TYPES: &[(&str, ParamType)] = &[
+pub(super) const TYPES: &[(&str, ParamType)] = &[
     ("string", ParamType::String),
     ("integer", ParamType::Integer),
     ("number", ParamType::Number),
@@ -391,7 +391,7 @@ impl IdRule {
             span,
         };
         match fields.node("id").map(|node| &node.kind) {
-            Some(provision::config::Kind::Map(_)) => {}
+            Some(provision::text::Kind::Map(_)) => {}
             Some(_) => {
                 return whole(fields.template("id").unwrap_or_else(|| Template::expression("")));
             }

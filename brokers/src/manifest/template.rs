@@ -2,8 +2,8 @@
 
 use minijinja::UndefinedBehavior;
 use minijinja::value::{Serde, Value as Dynamic};
-use provision::config::{Kind, Node};
 use provision::diagnostic::{Diagnostic, Diagnostics, Span};
+use provision::text::{Kind, Node};
 use provision::value::as_text;
 use serde_json::{Map, Value};
 
@@ -128,6 +128,27 @@ impl Template {
                 .map_err(|error| self.error(text, &error.to_string()));
         }
         self.render(language, scope, as_text).map(|text| Some(Value::from(text)))
+    }
+
+    /// Its value; what is inside something undefined is undefined too.
+    ///
+    /// # Errors
+    /// As [`Template::value`].
+    pub fn shown(
+        &self,
+        language: &Language,
+        scope: &Scope,
+    ) -> Result<Option<Value>, ExpressionError> {
+        let Some(text) = self.single() else { return self.value(language, scope) };
+        let compiled = language.compile(text, UndefinedBehavior::Chainable);
+        let value = compiled
+            .and_then(|expression| expression.eval(scope.0.clone()))
+            .map_err(|error| self.error(text, error.detail().unwrap_or("it has no value here")))?;
+        if value.is_undefined() {
+            return Ok(None);
+        }
+        let value = serde_json::to_value(&value);
+        value.map(Some).map_err(|error| self.error(text, &error.to_string()))
     }
 
     /// Its text; `each` turns the value of an expression into text.

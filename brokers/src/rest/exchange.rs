@@ -249,6 +249,12 @@ impl<'a> Exchange<'a> {
         template.value(self.language, &self.scope).map_err(|error| self.expression(&error))
     }
 
+    /// The value of an expression over what a provider shows, which may leave out whatever it likes.
+    pub(super) fn shown(&self, template: &Template) -> Result<Option<Value>, BrokerError> {
+        let value = template.shown(self.language, &self.scope);
+        value.map_err(|error| self.expression(&error))
+    }
+
     /// A template as a path: each value is a segment.
     pub(super) fn path(&self, template: &Template) -> Result<String, BrokerError> {
         let segment = |value: &Value| {

@@ -8,7 +8,8 @@ use provision::value::as_text;
 use serde_json::Value;
 
 use super::exchange::Exchange;
-use super::{RestBroker, shape, taken};
+use super::look::taken;
+use super::{RestBroker, shape};
 use crate::manifest::{Known, Manifest, ParamRule};
 
 impl RestBroker {

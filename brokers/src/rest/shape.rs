@@ -2,6 +2,7 @@
 
 use provision::broker::{
     BrokerError, ErrorKind, Finding, Live, OnChange, OutputSchema, Plans, ReplaceOrder,
+    UpdateRequest,
 };
 use provision::name::Name;
 use provision::value::{Outputs, Resolved, as_text};
@@ -45,17 +46,20 @@ pub(super) fn service(manifest: &Manifest) -> provision::broker::Service {
     }
 }
 
-/// The params and the name that differ from what was.
-pub(super) fn changed(
-    params: &Resolved,
-    name: &str,
-    previous: &provision::broker::Previous,
-) -> Vec<String> {
+/// The params that are to be changed, `name` too: they differ from what they were, or from what the
+/// provider shows.
+pub(super) fn changed(request: &UpdateRequest, live: &Live) -> Vec<String> {
+    let (params, previous) = (&request.params, &request.previous);
     let mut keys: Vec<&String> = params.0.keys().chain(previous.params.0.keys()).collect();
     keys.sort();
     keys.dedup();
-    let differs = |key: &&String| params.get(key) != previous.params.get(key);
+    let differs = |key: &&String| {
+        let wanted = params.get(key);
+        wanted != previous.params.get(key)
+            || wanted.zip(live.params.get(key)).is_some_and(|(wanted, shown)| wanted != shown)
+    };
     let mut changed: Vec<String> = keys.into_iter().filter(differs).cloned().collect();
+    let name = request.address.name.as_str();
     if previous.name.as_ref().is_some_and(|before| before.as_str() != name) {
         changed.push("name".to_owned());
     }
@@ -106,7 +110,7 @@ impl Exchange<'_> {
     pub(super) fn outputs(&self, service: &Service, once: bool) -> Result<Outputs, BrokerError> {
         let mut outputs = Outputs::default();
         for rule in service.outputs.iter().filter(|rule| rule.once == once) {
-            let Some(value) = self.value(&rule.value)?.filter(|value| !value.is_null()) else {
+            let Some(value) = self.shown(&rule.value)?.filter(|value| !value.is_null()) else {
                 continue;
             };
             if rule.sensitive {
@@ -124,11 +128,11 @@ impl Exchange<'_> {
         let mut params = Map::new();
         for rule in &service.params {
             let Some(read) = &rule.read else { continue };
-            if let Some(value) = self.value(read)? {
+            if let Some(value) = self.shown(read)? {
                 params.insert(rule.param.name.to_string(), value);
             }
         }
-        let name = service.name.read.as_ref().map(|read| self.value(read)).transpose()?.flatten();
+        let name = service.name.read.as_ref().map(|read| self.shown(read)).transpose()?.flatten();
         let name = name.map(|name| as_text(&name)).unwrap_or_default();
         let outputs = self.outputs(service, false)?;
         Ok(Live { params: Resolved(params), ..Live::new(id, name, outputs) })

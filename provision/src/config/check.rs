@@ -105,7 +105,7 @@ fn service<'c>(
         let ids = || catalog.services().map(|service| service.id.as_str());
         let help = match closest(id, ids()) {
             Some(word) => format!("Did you mean `{word}`?"),
-            None => format!("Known services: {}.", ids().collect::<Vec<_>>().join(", ")),
+            None => "`prov brokers` lists every service.".to_owned(),
         };
         problems.push(
             Diagnostic::error("unknown-service", format!("There is no service `{id}`."))

@@ -2,10 +2,10 @@
 
 use serde_json::{Map, Value};
 
-use super::node::{Entry, Kind, Node};
-use super::parse::placeless;
-use super::read::{self, At};
 use crate::diagnostic::{Diagnostic, Diagnostics, Span};
+use crate::text::placeless;
+use crate::text::read::{self, At};
+use crate::text::{Entry, Kind, Node};
 
 /// The fields of a config file.
 pub const FIELDS: [&str; 10] = [

@@ -3,10 +3,7 @@
 mod check;
 mod document;
 pub mod expression;
-mod node;
 mod params;
-mod parse;
-pub mod read;
 mod schema;
 mod scope;
 mod spec;
@@ -20,12 +17,10 @@ use crate::broker::Catalog;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::graph::Graph;
 use crate::name::{Name, Names};
+use crate::text::{Entry, Kind, Node, read};
 
 pub use document::Document;
-pub use node::{Entry, Kind, Node};
 pub use params::escapes;
-pub use parse::{Format, parse, parse_placeless};
-pub use read::At;
 pub use schema::json_schema;
 pub use scope::{Scope, fill_env};
 pub use spec::{InstanceSpec, OnRemove, Placed};

@@ -5,11 +5,11 @@ use serde_json::Value;
 
 use super::Rules;
 use super::expression::{self, Expression, Segment};
-use super::node::{Entry, Node};
 use super::spec::Placed;
 use crate::broker::{Param, ParamType, Service};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::name::closest;
+use crate::text::{Entry, Node};
 
 /// Checks the params of one instance.
 pub fn check(instance: &Placed<'_>, service: &Service, rules: Rules, problems: &mut Diagnostics) {

@@ -181,8 +181,12 @@ fn typed(param: &Param) -> Option<Value> {
     if let (Some((least, greatest)), ParamType::Integer | ParamType::Number) =
         (param.bounds, param.kind)
     {
-        map.insert("minimum".into(), json!(least));
-        map.insert("maximum".into(), json!(greatest));
+        if least != i64::MIN {
+            map.insert("minimum".into(), json!(least));
+        }
+        if greatest != i64::MAX {
+            map.insert("maximum".into(), json!(greatest));
+        }
     }
     Some(schema)
 }

@@ -6,9 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::expression::{self, Expression, Segment};
-use super::node::{Entry, Kind, Node};
 use crate::diagnostic::{Diagnostic, Diagnostics, Span};
 use crate::name::{Name, closest};
+use crate::text::{Entry, Kind, Node};
 use crate::value::as_text;
 
 /// Values for `${stage}`, `${var.x}` and `${env.X}`.

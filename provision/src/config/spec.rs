@@ -2,11 +2,11 @@
 
 use serde_json::{Map, Value};
 
-use super::node::{Entry, Node};
-use super::read::{self, At};
 use super::scope::{Read, Settler};
 use crate::diagnostic::{Diagnostic, Diagnostics, Span};
 use crate::name::{Name, Names, is_ref};
+use crate::text::read::{self, At};
+use crate::text::{Entry, Node};
 
 /// The fields of an instance.
 pub const FIELDS: [&str; 11] = [
@@ -186,7 +186,7 @@ impl<'n> Fields<'n> {
 }
 
 fn given(node: &Node) -> Option<&Node> {
-    (!matches!(node.kind, super::node::Kind::Null)).then_some(node)
+    (!matches!(node.kind, crate::text::Kind::Null)).then_some(node)
 }
 
 fn on_remove(node: &Node, problems: &mut Diagnostics) -> OnRemove {

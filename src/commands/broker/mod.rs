@@ -3,6 +3,7 @@
 mod eject;
 mod lint;
 mod show;
+mod test;
 
 use brokers::manifest::Manifest;
 use provision::name::closest;
@@ -20,6 +21,8 @@ pub enum Command {
     Eject(eject::Args),
     /// Check manifests
     Lint(lint::Args),
+    /// Try a service at its provider: make, read, list, change and destroy one
+    Test(test::Args),
 }
 
 /// Runs it.
@@ -31,6 +34,7 @@ pub async fn run(context: &mut Context, command: Command) -> super::Answer {
         Command::Show(args) => show::run(context, &args),
         Command::Eject(args) => eject::run(context, &args),
         Command::Lint(args) => lint::run(context, &args),
+        Command::Test(args) => test::run(context, &args).await,
     }
 }
 

@@ -1,0 +1,338 @@
+//! The verbs of a broker, as a manifest describes them.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use provision::broker::{
+    Address, Broker, BrokerError, DeprovisionRequest, ErrorKind, FetchRequest, FindRequest, Live,
+    OperationRequest, OperationState, PreflightRequest, Progress, ProvisionRequest, Provisioned,
+    Service, UpdateRequest,
+};
+use provision::value::{Outputs, Resolved, as_text};
+use serde_json::{Value, json};
+
+use super::exchange::Exchange;
+use super::look::taken;
+use super::wait::{Operation, Readiness};
+use super::{RestBroker, shape};
+use crate::manifest::Manifest;
+
+/// How often a create whose outcome is unknown is looked for and asked again.
+const CREATES_MAX: u32 = 3;
+
+/// How a create ended well.
+#[derive(PartialEq)]
+enum Made {
+    /// It was answered.
+    Answered,
+    /// Its answer was lost, and what it made was found.
+    Found,
+}
+
+/// A failure of a call that acts. Repeating was done where it is safe; the engine is not to repeat the
+/// whole.
+fn acted(mut error: BrokerError) -> BrokerError {
+    error.kind = match error.kind {
+        ErrorKind::Unavailable => ErrorKind::Failed,
+        kind => kind,
+    };
+    error
+}
+
+/// In a create, what is not there is something else: what it refers to.
+fn created(mut error: BrokerError) -> BrokerError {
+    if error.kind == ErrorKind::NotFound {
+        error.kind = ErrorKind::Invalid;
+    }
+    acted(error)
+}
+
+impl RestBroker {
+    /// Sends the create; where its outcome is unknown, looks for what it made before it is sent again.
+    /// Whether it was made by somebody's answer that was lost.
+    async fn create(
+        &self,
+        exchange: &mut Exchange<'_>,
+        manifest: &Manifest,
+    ) -> Result<Made, BrokerError> {
+        let service = &manifest.service;
+        let Some(create) = service.verb("create") else {
+            return Err(BrokerError::new(ErrorKind::Unsupported, "it cannot be created"));
+        };
+        let mut attempt = 1;
+        loop {
+            exchange.object = None;
+            exchange.acts = 0;
+            let error = match exchange.run(create).await {
+                Ok(()) => {
+                    self.settle_object(exchange);
+                    return Ok(Made::Answered);
+                }
+                Err(error) => error,
+            };
+            let find = service.verb("find").filter(|_| error.kind == ErrorKind::Unknown);
+            let Some(find) = find.filter(|_| attempt < CREATES_MAX) else { return Err(error) };
+            tracing::info!(%error, "the outcome is unknown: looking for what was made");
+            if self.look_long(exchange, manifest, find).await?.is_some() {
+                return Ok(Made::Found);
+            }
+            attempt += 1;
+        }
+    }
+}
+
+#[async_trait]
+impl Broker for RestBroker {
+    fn catalog(&self) -> &[Service] {
+        &self.catalog
+    }
+
+    async fn provision(
+        &self,
+        request: &ProvisionRequest,
+    ) -> Result<Progress<Provisioned>, BrokerError> {
+        let manifest = self.manifest(&request.address)?;
+        let mut exchange = self.about(manifest, &request.address, &request.params).await?;
+        exchange.key = Some(request.idempotency_key.clone());
+        exchange.scope.set("key", &Value::from(request.idempotency_key.as_str()));
+        exchange.known.clone_from(&request.known);
+        self.require_free(&mut exchange, manifest, &request.address).await.map_err(created)?;
+        let made = self.create(&mut exchange, manifest).await.map_err(|error| {
+            let error = created(error);
+            match error.kind {
+                ErrorKind::Conflict if error.help.is_none() => {
+                    let help = taken(&request.address, None).help.unwrap_or_default();
+                    error.help(help)
+                }
+                _ => error,
+            }
+        })?;
+        let id = exchange.id(&manifest.service)?;
+        exchange.identify(&manifest.service, &id)?;
+        let is_lost = made == Made::Found;
+        let outputs = match is_lost {
+            true => Outputs::default(),
+            false => exchange.outputs(&manifest.service, true)?,
+        };
+        Ok(Progress::InProgress {
+            operation: self.operation(("create", is_lost), manifest, &exchange),
+            instance_id: Some(id),
+            retry_after: Some(Duration::ZERO),
+            outputs,
+        })
+    }
+
+    async fn update(&self, request: &UpdateRequest) -> Result<Progress<Provisioned>, BrokerError> {
+        let manifest = self.manifest(&request.address)?;
+        let service = &manifest.service;
+        let mut exchange = self.about(manifest, &request.address, &request.params).await?;
+        exchange.key = Some(request.idempotency_key.clone());
+        exchange.scope.set("key", &Value::from(request.idempotency_key.as_str()));
+        exchange.scope.set("outputs", &Value::Object(request.previous.outputs.0.clone()));
+        let previous = json!({
+            "params": request.previous.params.0,
+            "name": request.previous.name.as_ref().map(ToString::to_string),
+        });
+        exchange.scope.set("previous", &previous);
+        let live = self.read(&mut exchange, manifest, &request.instance_id).await.map_err(acted)?;
+        let Some(live) = live else {
+            let message = format!("`{}` is gone", request.address.name);
+            return Err(BrokerError::new(ErrorKind::NotFound, message));
+        };
+        let changed = shape::changed(request, &live);
+        exchange.scope.set("changed", &json!(changed));
+        for verb in ["update", "configure"].into_iter().filter_map(|verb| service.verb(verb)) {
+            exchange.run(verb).await.map_err(acted)?;
+        }
+        let is_unknown = service
+            .outputs
+            .iter()
+            .any(|rule| rule.once && request.previous.outputs.get(&rule.key).is_none());
+        let is_wanted = service.recover_on.iter().any(|param| changed.contains(param));
+        let outputs = match is_unknown || is_wanted {
+            true => self.recover(&mut exchange, manifest).await.map_err(acted)?,
+            false => Outputs::default(),
+        };
+        Ok(Progress::InProgress {
+            operation: self.operation(("update", false), manifest, &exchange),
+            instance_id: Some(request.instance_id.clone()),
+            retry_after: Some(Duration::ZERO),
+            outputs,
+        })
+    }
+
+    async fn deprovision(&self, request: &DeprovisionRequest) -> Result<Progress<()>, BrokerError> {
+        let manifest = self.manifest(&request.address)?;
+        let service = &manifest.service;
+        let params = &request.previous.params;
+        let mut exchange = self.about(manifest, &request.address, params).await?;
+        exchange.key = Some(request.idempotency_key.clone());
+        exchange.scope.set("key", &Value::from(request.idempotency_key.as_str()));
+        exchange.scope.set("outputs", &Value::Object(request.previous.outputs.0.clone()));
+        exchange.scope.set("previous", &json!({ "params": params.0 }));
+        exchange.identify(service, &request.instance_id)?;
+        let Some(verb) = service.verb("delete") else {
+            return Err(BrokerError::unsupported(&request.address, "removal"));
+        };
+        match exchange.run(verb).await {
+            Err(error) if error.kind == ErrorKind::NotFound => return Ok(Progress::Done(())),
+            ended => ended.map_err(acted)?,
+        }
+        if !service.until_gone {
+            return Ok(Progress::Done(()));
+        }
+        Ok(Progress::InProgress {
+            operation: self.operation(("delete", false), manifest, &exchange),
+            instance_id: Some(request.instance_id.clone()),
+            retry_after: None,
+            outputs: Outputs::default(),
+        })
+    }
+
+    async fn fetch(&self, request: &FetchRequest) -> Result<Option<Live>, BrokerError> {
+        let manifest = self.manifest(&request.address)?;
+        let params = &request.previous.params;
+        let mut exchange = self.about(manifest, &request.address, params).await?;
+        let live = self.read(&mut exchange, manifest, &request.instance_id).await?;
+        Ok(live.map(|live| named(live, &request.address)))
+    }
+
+    fn contents(&self, service: &str, params: &Resolved) -> Result<Option<String>, BrokerError> {
+        let Some(manifest) = self.manifests.get(service) else { return Ok(None) };
+        let folders = manifest.service.params.iter().filter(|rule| rule.is_folder);
+        let mut text = String::new();
+        for rule in folders {
+            let Some(folder) = params.text(&rule.param.name) else { continue };
+            let place = self.around.settings.existing(folder)?;
+            let unreadable = |error: std::io::Error| {
+                BrokerError::new(ErrorKind::Invalid, format!("`{folder}`: {error}"))
+            };
+            for name in crate::local::path::files_below(&place).map_err(unreadable)? {
+                let bytes = std::fs::read(place.join(&name)).map_err(unreadable)?;
+                text.push_str(&format!("{} {name}\0", provision::digest::of_bytes(&bytes)));
+            }
+        }
+        Ok((!text.is_empty()).then(|| provision::digest::of_bytes(text.as_bytes())))
+    }
+
+    async fn last_operation(
+        &self,
+        request: &OperationRequest,
+    ) -> Result<OperationState, BrokerError> {
+        let manifest = self.manifest(&request.address)?;
+        let operation: Operation = serde_json::from_str(&request.operation).map_err(|_| {
+            BrokerError::new(ErrorKind::Failed, "the journal holds an operation of another broker")
+        })?;
+        let id = request.instance_id.clone().unwrap_or_default();
+        let mut exchange = self.about(manifest, &request.address, &request.params).await?;
+        exchange.saved = operation.saved;
+        exchange.scope.set("saved", &Value::Object(exchange.saved.clone()));
+        let live = self.read(&mut exchange, manifest, &id).await?;
+        let is_removal = operation.verb == "delete";
+        let live = match (live, is_removal) {
+            (None, true) => return Ok(OperationState::Succeeded(None)),
+            (Some(_), true) => return Ok(OperationState::InProgress { retry_after: None }),
+            // It was made and cannot be seen yet; the engine's deadline ends this.
+            (None, false) => return Ok(OperationState::InProgress { retry_after: None }),
+            (Some(live), false) => live,
+        };
+        match self.readiness(&mut exchange, manifest).await? {
+            Readiness::Failed(description) => return Ok(OperationState::Failed { description }),
+            Readiness::Pending(interval) => {
+                return Ok(OperationState::InProgress { retry_after: Some(interval) });
+            }
+            Readiness::Ready => {}
+        }
+        let recovered = match operation.recover {
+            true => self.recover(&mut exchange, manifest).await?,
+            false => Outputs::default(),
+        };
+        let live = match manifest.service.verb("configure").filter(|_| operation.verb == "create") {
+            Some(verb) => {
+                exchange.scope.set("changed", &json!([]));
+                exchange.scope.set("outputs", &json!({}));
+                exchange.scope.set("previous", &json!({ "params": {} }));
+                exchange.run(verb).await.map_err(|error| match error.kind {
+                    ErrorKind::NotFound => created(error),
+                    _ => error,
+                })?;
+                exchange.object = None;
+                self.read(&mut exchange, manifest, &id).await?.unwrap_or(live)
+            }
+            None => live,
+        };
+        let (instance_id, mut outputs) = (live.instance_id, live.outputs);
+        outputs.0.extend(recovered.0);
+        Ok(OperationState::Succeeded(Some(Provisioned { instance_id, outputs })))
+    }
+
+    async fn find(&self, request: &FindRequest) -> Result<Option<Live>, BrokerError> {
+        let manifest = self.manifest(&request.address)?;
+        let mut exchange = self.about(manifest, &request.address, &request.params).await?;
+        if let Some(id) = &request.instance_id {
+            let live = self.read(&mut exchange, manifest, id).await?;
+            return Ok(live.map(|live| named(live, &request.address)));
+        }
+        let Some(verb) = manifest.service.verb("find") else {
+            return Err(BrokerError::unsupported(
+                &request.address,
+                "finding an instance again; give its id",
+            ));
+        };
+        exchange.known.clone_from(&request.known);
+        let found = match request.idempotency_key {
+            Some(_) => self.look_long(&mut exchange, manifest, verb).await?,
+            None => self.look(&mut exchange, manifest, verb).await?,
+        };
+        let Some(found) = found else { return Ok(None) };
+        // A list may show less than the thing itself.
+        let id = found.instance_id.clone();
+        exchange.object = None;
+        let live = self.read(&mut exchange, manifest, &id).await?.unwrap_or(found);
+        Ok(Some(named(live, &request.address)))
+    }
+
+    async fn list(&self, service: &str) -> Result<Option<Vec<Live>>, BrokerError> {
+        let Some(manifest) = self.manifests.get(service) else { return Ok(None) };
+        let Some(verb) = manifest.service.verb("list") else { return Ok(None) };
+        if format!("{verb:?}").contains("params.") {
+            // It lists what is inside something else, and nobody says what.
+            return Ok(None);
+        }
+        if self.credential()?.is_none() {
+            return Ok(None);
+        }
+        let mut exchange = self.open().await?;
+        exchange.introduce().await?;
+        exchange.file = &manifest.file.path;
+        exchange.scope.set("params", &json!({}));
+        for name in ["name", "project", "stage", "ref", "marker"] {
+            exchange.scope.set(name, &Value::from(""));
+        }
+        exchange.run(verb).await?;
+        let mut found = Vec::new();
+        for item in std::mem::take(&mut exchange.items) {
+            exchange.scope.set("object", &item);
+            let Ok(id) = exchange.id(&manifest.service) else { continue };
+            exchange.identify(&manifest.service, &id)?;
+            let name =
+                manifest.service.name.read.as_ref().and_then(|read| {
+                    exchange.value(read).ok().flatten().map(|name| as_text(&name))
+                });
+            found.push(Live::new(id.clone(), name.unwrap_or(id), Outputs::default()));
+        }
+        Ok(Some(found))
+    }
+
+    async fn preflight(&self, request: &PreflightRequest) -> Vec<BrokerError> {
+        self.examine(request).await
+    }
+}
+
+/// A live object whose provider shows no name has the one it was given.
+fn named(mut live: Live, address: &Address) -> Live {
+    if live.name.is_empty() {
+        live.name = address.name.to_string();
+    }
+    live
+}

@@ -1,0 +1,137 @@
+//! Looks at objects: the one an id names, and the one that a create would make.
+
+use std::time::Duration;
+
+use provision::broker::{Address, BrokerError, ErrorKind, Live};
+use serde_json::Value;
+
+use super::RestBroker;
+use super::exchange::{Exchange, is_true};
+use crate::manifest::{Manifest, Verb};
+
+impl RestBroker {
+    /// Reads an instance; `None` when it is gone.
+    pub(super) async fn read(
+        &self,
+        exchange: &mut Exchange<'_>,
+        manifest: &Manifest,
+        id: &str,
+    ) -> Result<Option<Live>, BrokerError> {
+        let service = &manifest.service;
+        exchange.identify(service, id)?;
+        exchange.object = None;
+        let Some(verb) = service.verb("read") else { return Ok(None) };
+        match exchange.run(verb).await {
+            Err(error) if error.kind == ErrorKind::NotFound => return Ok(None),
+            ended => ended?,
+        }
+        let is_told = verb.requests().iter().any(|request| request.object.is_some());
+        if is_told && exchange.object.as_ref().is_none_or(Value::is_null) {
+            // The answer came, and what it is about is not in it.
+            return Ok(None);
+        }
+        self.settle_object(exchange);
+        exchange.live(service, id).map(Some)
+    }
+
+    /// Without a word about it, the object is the whole answer.
+    pub(super) fn settle_object(&self, exchange: &mut Exchange<'_>) {
+        if exchange.object.is_none() {
+            exchange.object = Some(exchange.response.clone());
+        }
+        exchange.scope.set("object", exchange.object.as_ref().unwrap_or(&Value::Null));
+    }
+
+    /// The one object that `find` finds; its id is in scope afterwards.
+    pub(super) async fn look(
+        &self,
+        exchange: &mut Exchange<'_>,
+        manifest: &Manifest,
+        verb: &Verb,
+    ) -> Result<Option<Live>, BrokerError> {
+        exchange.items.clear();
+        exchange.object = None;
+        match exchange.run(verb).await {
+            Err(error) if error.kind == ErrorKind::NotFound => return Ok(None),
+            ended => ended?,
+        }
+        let lists = verb.requests().iter().any(|request| request.items.is_some());
+        if lists {
+            let found = exchange.unknown(&manifest.service)?;
+            if found.len() > 1 {
+                let message = format!("{} objects look like this one", found.len());
+                return Err(BrokerError::new(ErrorKind::Conflict, message).help(
+                    "Remove the surplus ones at the provider, or `prov import` the one that is meant.",
+                ));
+            }
+            exchange.object = found.into_iter().next();
+        } else {
+            self.settle_object(exchange);
+            let mut rules = verb.requests().into_iter().filter_map(|r| r.matching.as_ref());
+            let is_meant = rules.next().map(|rule| exchange.value(rule)).transpose()?;
+            if is_meant.is_some_and(|value| !is_true(value.as_ref())) {
+                return Ok(None);
+            }
+        }
+        let Some(object) = exchange.object.clone().filter(|object| is_true(Some(object))) else {
+            return Ok(None);
+        };
+        exchange.scope.set("object", &object);
+        let id = exchange.id(&manifest.service)?;
+        exchange.identify(&manifest.service, &id)?;
+        exchange.live(&manifest.service, &id).map(Some)
+    }
+
+    /// Looks for what a lost create may have made, for as long as the provider may hide it.
+    pub(super) async fn look_long(
+        &self,
+        exchange: &mut Exchange<'_>,
+        manifest: &Manifest,
+        verb: &Verb,
+    ) -> Result<Option<Live>, BrokerError> {
+        let patience = Duration::from_secs(self.provider.limits.visible_within);
+        let mut waited = Duration::ZERO;
+        let mut pause = Duration::from_secs(1);
+        loop {
+            if let Some(live) = self.look(exchange, manifest, verb).await? {
+                return Ok(Some(live));
+            }
+            if waited >= patience {
+                return Ok(None);
+            }
+            let pause_now = pause.min(patience - waited);
+            self.around.timer.sleep(pause_now).await;
+            waited += pause_now;
+            pause = (pause * 2).min(Duration::from_secs(8));
+        }
+    }
+
+    /// Refuses to make what is there already: nobody's object is taken over unasked.
+    pub(super) async fn require_free(
+        &self,
+        exchange: &mut Exchange<'_>,
+        manifest: &Manifest,
+        address: &Address,
+    ) -> Result<(), BrokerError> {
+        let place = format!("{}/{}/{}", address.project, address.stage, address.reference);
+        if self.free.lock().is_ok_and(|mut free| free.remove(&place)) {
+            return Ok(());
+        }
+        let Some(verb) = manifest.service.verb("find") else { return Ok(()) };
+        match self.look(exchange, manifest, verb).await? {
+            Some(live) => Err(taken(address, Some(&live.instance_id))),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Something stands where an instance is to be made.
+pub(super) fn taken(address: &Address, id: Option<&str>) -> BrokerError {
+    let (name, reference) = (&address.name, &address.reference);
+    let what = id.map(|id| format!(", its id is {id}")).unwrap_or_default();
+    let id = id.unwrap_or("ID");
+    BrokerError::new(ErrorKind::Conflict, format!("`{name}` is there already{what}")).help(format!(
+        "If it is to be managed here: `prov import {reference} {id}`, or `adopt = true` in the \
+         config. If not, choose another name."
+    ))
+}
