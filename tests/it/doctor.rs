@@ -56,7 +56,7 @@ fn a_healthy_project_has_nothing_to_mend() {
         shown,
         [
             "ok       config       1 instance in the project `shop`",
-            "ok       journal      1 instance, serial 1",
+            "ok       journal      1 instance, serial 3",
             "ok       log          none is left",
             "ok       lock         free",
             "ok       folder       .prov can be written",
