@@ -108,6 +108,11 @@ pub enum Command {
     /// Look into the journal and mend it
     #[command(subcommand)]
     State(commands::state::Command),
+    /// Store the credentials of providers, sealed
+    #[command(subcommand)]
+    Auth(commands::auth::Command),
+    /// Look whether everything is as it has to be, and say how to mend what is not
+    Doctor(commands::doctor::Args),
     /// Release a lock that its holder cannot release
     #[command(visible_alias = "force-unlock")]
     Unlock(commands::unlock::Args),

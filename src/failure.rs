@@ -5,6 +5,7 @@ use provision::run::RecordError;
 use provision::store::{HistoryError, Holder, StoreError};
 use serde_json::Value;
 
+use crate::credentials::CredentialError;
 use crate::exit::Exit;
 
 /// A command's failure. Boxed, because it is rare and everything returns it.
@@ -86,6 +87,21 @@ impl From<StoreError> for Failure {
             _ => "Check the permissions and the free space; nothing was lost.",
         };
         Self::with_help(exit, code, sentence(&error.to_string()), help)
+    }
+}
+
+impl From<CredentialError> for Failure {
+    fn from(error: CredentialError) -> Self {
+        let help = match &error {
+            CredentialError::Store(_) => {
+                "Check the permissions and the free space; nothing was lost."
+            }
+            CredentialError::Vault(_) => {
+                "Point PROV_AGE_IDENTITY at an identity, or unset it to use your own."
+            }
+            _ => "`prov auth set PROVIDER` stores it anew.",
+        };
+        Self::with_help(Exit::Error, "credential", sentence(&error.to_string()), help)
     }
 }
 

@@ -10,6 +10,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use provision::world::{Vault, VaultError};
 use serde_json::Value;
+use zeroize::Zeroizing;
 
 /// Seals for the configured recipients, or for the user alone; opens with the user's identity.
 pub struct AgeVault {
@@ -38,6 +39,11 @@ impl AgeVault {
         Ok(Self { recipients, given, file })
     }
 
+    /// A vault for the user alone.
+    pub fn of_user(given: Option<String>, file: PathBuf) -> Self {
+        Self { recipients: Vec::new(), given, file }
+    }
+
     /// The identities at hand.
     fn identities(&self) -> Result<Vec<Identity>, VaultError> {
         match &self.given {
@@ -53,11 +59,66 @@ impl AgeVault {
         if let Some(identity) = self.identities()?.first() {
             return Ok(identity.to_public());
         }
+        if self.given.is_some() {
+            // One that was made now would not be looked at by the next command.
+            return Err(VaultError("there is no identity in PROV_AGE_IDENTITY".to_owned()));
+        }
         let identity = Identity::generate();
         write_identity(&self.file, &identity).map_err(|error| {
             VaultError(format!("cannot write the identity {}: {error}", self.file.display()))
         })?;
         Ok(identity.to_public())
+    }
+
+    /// Seals for the user alone, whatever the project's recipients are: whom it is sealed for, and
+    /// the sealed bytes in base64.
+    ///
+    /// # Errors
+    /// When there is no identity and none can be made.
+    pub fn seal_own(&self, plain: &[u8]) -> Result<(String, String), VaultError> {
+        let own = self.own()?;
+        Ok((own.to_string(), seal(&[own], plain)?))
+    }
+
+    /// The bytes in what was sealed.
+    ///
+    /// # Errors
+    /// When no identity at hand opens it.
+    pub fn open_bytes(&self, sealed: &str) -> Result<Zeroizing<Vec<u8>>, VaultError> {
+        let sealed = STANDARD.decode(sealed).map_err(|error| damaged(&error))?;
+        for identity in self.identities()? {
+            if let Ok(plain) = age::decrypt(&identity, &sealed) {
+                return Ok(Zeroizing::new(plain));
+            }
+        }
+        let place = self.place();
+        Err(VaultError(format!("no identity at hand opens a sealed value (looked at {place})")))
+    }
+
+    /// Whom the identities at hand open for: their public keys.
+    ///
+    /// # Errors
+    /// When there is a file of them that cannot be read.
+    pub fn at_hand(&self) -> Result<Vec<String>, VaultError> {
+        let identities = self.identities()?;
+        Ok(identities.iter().map(|identity| identity.to_public().to_string()).collect())
+    }
+
+    /// Where identities are looked for, as messages call it.
+    pub fn place(&self) -> String {
+        match &self.given {
+            Some(_) => "PROV_AGE_IDENTITY".to_owned(),
+            None => self.file.display().to_string(),
+        }
+    }
+
+    /// The file that identities are read from; none when `PROV_AGE_IDENTITY` is itself one.
+    pub fn file(&self) -> Option<&Path> {
+        match &self.given {
+            Some(text) if text.starts_with("AGE-SECRET-KEY-") => None,
+            Some(path) => Some(Path::new(path)),
+            None => Some(&self.file),
+        }
     }
 }
 
@@ -70,37 +131,29 @@ impl Vault for AgeVault {
         } else {
             &self.recipients
         };
-        let failed = |error: &dyn std::fmt::Display| VaultError(format!("cannot seal: {error}"));
-        let recipients = recipients.iter().map(|recipient| recipient as &dyn age::Recipient);
-        let encryptor =
-            age::Encryptor::with_recipients(recipients).map_err(|error| failed(&error))?;
-        let mut sealed = Vec::new();
-        let mut writer = encryptor.wrap_output(&mut sealed).map_err(|error| failed(&error))?;
-        let plain = zeroize::Zeroizing::new(value.to_string());
-        writer.write_all(plain.as_bytes()).map_err(|error| failed(&error))?;
-        writer.finish().map_err(|error| failed(&error))?;
-        Ok(STANDARD.encode(sealed))
+        let plain = Zeroizing::new(value.to_string());
+        seal(recipients, plain.as_bytes())
     }
 
     fn open(&self, sealed: &str) -> Result<Value, VaultError> {
-        let sealed = STANDARD
-            .decode(sealed)
-            .map_err(|error| VaultError(format!("a sealed value is damaged: {error}")))?;
-        for identity in self.identities()? {
-            if let Ok(plain) = age::decrypt(&identity, &sealed) {
-                let plain = zeroize::Zeroizing::new(plain);
-                return serde_json::from_slice(&plain)
-                    .map_err(|error| VaultError(format!("a sealed value is damaged: {error}")));
-            }
-        }
-        Err(VaultError(format!(
-            "no identity at hand opens a sealed value (looked at {})",
-            self.given.as_ref().map_or_else(
-                || self.file.display().to_string(),
-                |_| "PROV_AGE_IDENTITY".to_owned()
-            )
-        )))
+        let plain = self.open_bytes(sealed)?;
+        serde_json::from_slice(&plain).map_err(|error| damaged(&error))
     }
+}
+
+fn damaged(error: &dyn std::fmt::Display) -> VaultError {
+    VaultError(format!("a sealed value is damaged: {error}"))
+}
+
+fn seal(recipients: &[Recipient], plain: &[u8]) -> Result<String, VaultError> {
+    let failed = |error: &dyn std::fmt::Display| VaultError(format!("cannot seal: {error}"));
+    let recipients = recipients.iter().map(|recipient| recipient as &dyn age::Recipient);
+    let encryptor = age::Encryptor::with_recipients(recipients).map_err(|error| failed(&error))?;
+    let mut sealed = Vec::new();
+    let mut writer = encryptor.wrap_output(&mut sealed).map_err(|error| failed(&error))?;
+    writer.write_all(plain).map_err(|error| failed(&error))?;
+    writer.finish().map_err(|error| failed(&error))?;
+    Ok(STANDARD.encode(sealed))
 }
 
 fn parse_identities(text: &str) -> Result<Vec<Identity>, VaultError> {

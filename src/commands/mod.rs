@@ -1,10 +1,12 @@
 //! One file a command: what it takes and the lines that call the engine.
 
 pub mod apply;
+pub mod auth;
 pub mod broker;
 pub mod brokers;
 pub mod check;
 pub mod completions;
+pub mod doctor;
 pub mod env;
 pub mod generate;
 pub mod graph;
@@ -63,6 +65,8 @@ pub async fn dispatch(context: &mut Context, command: Command) -> Result<ExitCod
         Command::Broker(command) => broker::run(context, command).await,
         Command::Schema(args) => schema::run(context, &args),
         Command::State(command) => state::run(context, command).await,
+        Command::Auth(command) => auth::run(context, command).await,
+        Command::Doctor(args) => doctor::run(context, &args).await,
         Command::Unlock(args) => unlock::run(context, &args).await,
         Command::Completions(args) => completions::run(context, &args),
         Command::Man(args) => man::run(context, &args),

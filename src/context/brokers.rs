@@ -1,19 +1,21 @@
 //! The brokers at hand: those of this machine, and those that manifests describe.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use brokers::catalog;
 use brokers::http::RealTimer;
 use brokers::local;
 use brokers::manifest::{File, Origin};
-use brokers::rest::{RestBroker, Surroundings};
+use brokers::rest::{RestBroker, Stored, Surroundings};
 use provision::broker::{Broker, Catalog};
 use provision::diagnostic::{Diagnostics, Sources};
 
 use super::Context;
-use super::system::config_home;
+use super::system::{config_home, identity_path};
+use crate::credentials::Credentials;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::vault::AgeVault;
 
 /// The brokers at hand.
 #[derive(Clone)]
@@ -32,6 +34,19 @@ impl Brokers {
     }
 }
 
+/// The user's stored credentials: theirs alone, whatever the recipients of the project are.
+pub fn credentials() -> Credentials {
+    let given = std::env::var("PROV_AGE_IDENTITY").ok();
+    let folder = config_home().join("prov").join("credentials");
+    Credentials::new(folder, AgeVault::of_user(given, identity_path()))
+}
+
+/// The look-up that every broker of this process shares, so that a file is opened once.
+fn stored() -> Arc<Stored> {
+    static STORED: OnceLock<Arc<Stored>> = OnceLock::new();
+    Arc::clone(STORED.get_or_init(|| credentials().into_lookup()))
+}
+
 impl Context {
     /// The brokers at hand, read once.
     ///
@@ -41,19 +56,31 @@ impl Context {
         if let Some(brokers) = &self.brokers {
             return Ok(brokers.clone());
         }
-        let around = self.surroundings();
+        let (rest, problems) = self.sound_brokers();
+        if problems.has_errors() {
+            return Err(Failure::of(Exit::Error, problems));
+        }
+        let settings = self.surroundings().settings;
+        let brokers = Brokers { local: brokers::local(&settings), rest };
+        self.brokers = Some(brokers.clone());
+        Ok(brokers)
+    }
+
+    /// The brokers of those manifests that are right, and what is wrong with the others: for
+    /// commands that one broken file must not stop.
+    pub fn sound_brokers(&mut self) -> (Vec<Arc<RestBroker>>, Diagnostics) {
+        if let Some(brokers) = &self.brokers {
+            return (brokers.rest.clone(), Diagnostics::default());
+        }
         let mut problems = Diagnostics::default();
         let files = self.manifest_files(&mut problems);
         let mut sources = Sources::default();
-        let rest = catalog::brokers(files, &around, &mut sources, &mut problems);
+        let rest = catalog::brokers(files, &self.surroundings(), &mut sources, &mut problems);
         if problems.has_errors() {
             self.sources = sources;
             problems.sort();
-            return Err(Failure::of(Exit::Error, problems));
         }
-        let brokers = Brokers { local: brokers::local(&around.settings), rest };
-        self.brokers = Some(brokers.clone());
-        Ok(brokers)
+        (rest, problems)
     }
 
     /// Every service and the broker that provisions it.
@@ -82,7 +109,7 @@ impl Context {
         Surroundings {
             settings,
             env: Arc::new(|name| std::env::var(name).ok()),
-            stored: Arc::new(|_, _| Ok(None)),
+            stored: stored(),
             timer: Arc::new(RealTimer::default()),
         }
     }

@@ -25,7 +25,7 @@ use crate::failure::{Failure, sentence};
 use crate::vault::AgeVault;
 use system::{SystemClock, Uuids, identity_path};
 
-pub use self::brokers::Brokers;
+pub use self::brokers::{Brokers, credentials};
 pub use project::Project;
 pub use system::{environment, names_of};
 
@@ -99,12 +99,17 @@ impl Context {
         Err(Failure::of(Exit::Error, problems))
     }
 
+    /// Whether there is a config, or one was named.
+    pub fn has_config(&self) -> bool {
+        self.config.is_some() || self.global.config.is_some()
+    }
+
     /// The project without its config: for commands that only need the journal.
     ///
     /// # Errors
     /// When there is a config and it cannot be read.
     pub fn project_or_bare(&mut self) -> Result<Project, Failure> {
-        if self.config.is_none() && self.global.config.is_none() {
+        if !self.has_config() {
             return self.assemble(Document::default());
         }
         self.project()

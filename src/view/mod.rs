@@ -1,5 +1,7 @@
 //! What is printed: for people and, under `--json`, as versioned documents.
 
+pub mod auth;
+pub mod doctor;
 pub mod instances;
 pub mod plan;
 pub mod run;

@@ -7,9 +7,12 @@ use std::path::{Path, PathBuf};
 use prov_test::Sandbox;
 
 mod bad_input;
+mod credentials;
 mod docs;
+mod doctor;
 mod examples;
 mod outputs;
+mod provider;
 mod runs;
 mod schema;
 mod scripts;

@@ -138,6 +138,10 @@ const LOOKING_MORE: &[&str] = &[
     "man",
     "output --show-sensitive",
     "run -- true",
+    "doctor",
+    "doctor --offline",
+    "auth list",
+    "auth list --verify",
     "--help",
     "--version",
 ];
@@ -207,6 +211,9 @@ const CHANGING: &[&str] = &[
     "init",
     "broker eject digitalocean-droplet",
     "broker test digitalocean-droplet",
+    "auth set vultr",
+    "auth rotate vultr",
+    "auth remove vultr",
 ];
 
 #[test]
@@ -220,7 +227,7 @@ fn help() {
 }
 
 /// Commands that have commands of their own.
-const GROUPS: [&str; 2] = ["broker", "state"];
+const GROUPS: [&str; 3] = ["auth", "broker", "state"];
 
 /// Every command that the help lists, those of groups included.
 fn commands(sandbox: &Sandbox) -> Vec<String> {

@@ -81,6 +81,8 @@ pub struct Verify {
     pub who: Option<Template>,
     /// What it may do.
     pub scopes: Option<Template>,
+    /// The scopes that the provider's services need.
+    pub needs: Vec<String>,
 }
 
 /// How failures look.
@@ -244,6 +246,7 @@ impl Verify {
             request: Request::read(&fields)?,
             who: fields.template("who"),
             scopes: fields.template("scopes"),
+            needs: fields.texts("needs"),
         };
         fields.done();
         Some(verify)

@@ -20,6 +20,8 @@ pub struct Verified {
     pub who: Option<String>,
     /// What it may do.
     pub scopes: Option<String>,
+    /// What it may not do and the provider's services need. Known only where scopes are shown.
+    pub missing: Vec<String>,
     /// What the provider's clock shows, as its `Date` header says it.
     pub date: Option<String>,
 }
@@ -51,9 +53,11 @@ impl RestBroker {
         let text = |template: &Option<crate::manifest::Template>| {
             text_of(&exchange, template.as_ref(), &answer)
         };
+        let scopes = text(&verify.scopes);
         Ok(Verified {
-            who: text(&verify.who),
-            scopes: text(&verify.scopes),
+            who: text(&verify.who).filter(|who| !who.is_empty()),
+            missing: scopes.as_deref().map(|has| lacking(&verify.needs, has)).unwrap_or_default(),
+            scopes,
             date: answer.header("date").map(str::to_owned),
         })
     }
@@ -66,5 +70,30 @@ fn text_of(
 ) -> Option<String> {
     let scope = super::exchange::answered(&exchange.scope, answer);
     let value = template?.lenient(exchange.language, &scope)?;
-    (!value.is_null()).then(|| as_text(&value))
+    // Nothing a provider says may bring a secret back out.
+    (!value.is_null()).then(|| exchange.session.client.redactor.text(&as_text(&value)))
+}
+
+/// The scopes of `needs` that are not among those shown, which commas or spaces separate.
+fn lacking(needs: &[String], shown: &str) -> Vec<String> {
+    let has = |scope: &String| shown.split([',', ' ']).any(|word| word == scope);
+    needs.iter().filter(|scope| !has(scope)).cloned().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scope_is_missing_when_it_is_not_shown_as_a_word() {
+        let needs = ["repo".to_owned(), "delete_repo".to_owned()];
+        for (shown, missing) in [
+            ("repo, delete_repo", &[][..]),
+            ("gist delete_repo", &["repo"]),
+            ("public_repo", &["repo", "delete_repo"]),
+            ("", &["repo", "delete_repo"]),
+        ] {
+            assert_eq!(lacking(&needs, shown), missing, "{shown}");
+        }
+    }
 }

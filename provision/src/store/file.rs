@@ -51,6 +51,12 @@ impl FileStore {
         matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
     }
 
+    /// Who writes, as the lock says it. Looks, and writes nothing.
+    #[must_use]
+    pub fn holder(&self) -> Option<Holder> {
+        File::open(&self.lock).ok().and_then(|mut file| read_holder(&mut file))
+    }
+
     /// A reader takes no lock: a run that saves its journal and starts a log between our reading
     /// of the two looks like a log without its journal, until both are read again.
     fn load_now(&self) -> Result<Loaded, StoreError> {
