@@ -222,8 +222,9 @@ async fn watch_interrupts(stop: std::sync::Arc<Notify>) {
     std::process::exit(i32::from(Exit::Interrupted.code()));
 }
 
+/// Waits until somebody wants this process to end.
 #[cfg(unix)]
-async fn interrupt() {
+pub async fn interrupt() {
     use tokio::signal::unix::{SignalKind, signal};
     match signal(SignalKind::terminate()) {
         Ok(mut terminate) => tokio::select! {
@@ -234,8 +235,9 @@ async fn interrupt() {
     }
 }
 
+/// Waits until somebody wants this process to end.
 #[cfg(not(unix))]
-async fn interrupt() {
+pub async fn interrupt() {
     drop(tokio::signal::ctrl_c().await);
 }
 

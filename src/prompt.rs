@@ -20,14 +20,14 @@ pub async fn secrets(labels: &[String]) -> Result<Vec<Secret>, Failure> {
     if std::io::stdin().is_terminal() {
         let mut typed = Vec::new();
         for label in labels {
-            typed.push(checked(label, ask(label).await?)?);
+            typed.push(checked(label, &ask(label).await?)?);
         }
         return Ok(typed);
     }
     let mut given = Vec::new();
     let mut lines = std::io::stdin().lock();
     for label in labels {
-        given.push(checked(label, line(&mut lines)?)?);
+        given.push(checked(label, &line(&mut lines)?)?);
     }
     match line(&mut lines)? {
         rest if rest.trim().is_empty() => Ok(given),
@@ -52,7 +52,7 @@ fn line(lines: &mut impl std::io::BufRead) -> Result<Zeroizing<String>, Failure>
 }
 
 /// A secret that can be sent: one line, not empty. White space around it comes from copying.
-fn checked(label: &str, text: Zeroizing<String>) -> Result<Secret, Failure> {
+fn checked(label: &str, text: &str) -> Result<Secret, Failure> {
     let secret = text.trim();
     let wrong = match secret {
         "" => "is empty",
@@ -77,7 +77,7 @@ async fn ask(label: &str) -> Result<Zeroizing<String>, Failure> {
     std::thread::spawn(move || send.send(line(&mut std::io::stdin().lock())));
     let answer = tokio::select! {
         answer = typed => answer.ok(),
-        _ = tokio::signal::ctrl_c() => None,
+        () = crate::change::interrupt() => None,
     };
     drop(hidden);
     crate::terminal::talk("");
@@ -131,4 +131,23 @@ fn visible() -> Failure {
     let summary = "This terminal would show what is typed.";
     let help = "Pipe the secret in: `prov auth set PROVIDER < FILE`.";
     Failure::with_help(Exit::Error, "terminal", summary, help)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_around_a_secret_goes_and_what_cannot_be_sent_is_refused() {
+        for (text, secret) in [
+            (" dop_v1_x\r\n", Some("dop_v1_x")),
+            ("two words", Some("two words")),
+            (" \n", None),
+            ("a\u{1b}b", None),
+        ] {
+            let found = checked("the token", text).ok();
+            assert_eq!(found.as_ref().map(Secret::expose), secret, "{text:?}");
+        }
+        assert!(checked("the token", &"x".repeat(LENGTH_MAX)).is_err());
+    }
 }
