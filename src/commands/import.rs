@@ -89,6 +89,7 @@ async fn find(
     let params = with_defaults(&spec.params, catalog.service(spec.service.as_str()));
     let params = params.into_iter().filter_map(|(k, v)| fill(&v, &lookup).map(|v| (k, v)));
     let request = FindRequest {
+        is_unsure: false,
         known: Vec::new(),
         address: observe::spec_address(spec, journal),
         params: Resolved(params.collect()),

@@ -7,10 +7,12 @@ use std::path::{Path, PathBuf};
 use prov_test::Sandbox;
 
 mod bad_input;
+mod cloud;
 mod credentials;
 mod docs;
 mod doctor;
 mod examples;
+mod faults;
 mod outputs;
 mod provider;
 mod runs;

@@ -15,6 +15,9 @@ use crate::manifest::{Limits, Part, Rate, Template};
 /// within the rate in every window.
 const BURST: f64 = 0.1;
 
+/// Of a small rate more may be used at once: half of it, up to this many.
+const BURST_SMALL: f64 = 20.0;
+
 /// Lets requests through at the published rates.
 pub struct Limiter {
     timer: Arc<dyn Timer>,
@@ -39,7 +42,8 @@ impl Bucket {
     fn new(rate: Rate) -> Self {
         #[expect(clippy::cast_precision_loss, reason = "rates are small numbers")]
         let (requests, seconds) = (rate.requests as f64, rate.seconds as f64);
-        let capacity = (requests * BURST).max(1.0);
+        let small = (requests / 2.0).floor().min(BURST_SMALL);
+        let capacity = (requests * BURST).max(small).max(1.0);
         let per_second = ((requests - capacity) / seconds).max(0.5 / seconds);
         Self { capacity, per_second, state: Mutex::new((capacity, Duration::ZERO)) }
     }

@@ -25,7 +25,7 @@ use crate::manifest::Limits;
 /// The longest answer that is read, in bytes.
 pub const BODY_MAX: usize = 16 << 20;
 
-/// Attempts at one call, the first included.
+/// Attempts at one call, the first included, where nobody said otherwise.
 const ATTEMPTS_MAX: u32 = 5;
 
 /// The longest a provider may make us wait for one attempt.
@@ -37,16 +37,21 @@ pub struct Client {
     limiter: Limiter,
     timer: Arc<dyn Timer>,
     limits: Limits,
+    attempts: u32,
     /// What must not be shown.
     pub redactor: Redactor,
 }
 
 impl Client {
-    /// A client that keeps `limits`.
+    /// A client that keeps `limits` and makes so many attempts at one call.
     ///
     /// # Errors
     /// When there is no TLS to be had, e.g. because the certificates of `SSL_CERT_FILE` cannot be read.
-    pub fn new(limits: &Limits, timer: Arc<dyn Timer>) -> Result<Self, BrokerError> {
+    pub fn new(
+        limits: &Limits,
+        timer: Arc<dyn Timer>,
+        attempts: Option<u32>,
+    ) -> Result<Self, BrokerError> {
         // Somebody else in this process may have chosen already, which is as well.
         drop(rustls::crypto::ring::default_provider().install_default());
         let inner = reqwest::Client::builder()
@@ -61,7 +66,9 @@ impl Client {
                     .help("Check SSL_CERT_FILE, HTTPS_PROXY and the system's certificates.")
             })?;
         let limiter = Limiter::new(limits, Arc::clone(&timer));
-        Ok(Self { inner, limiter, timer, limits: limits.clone(), redactor: Redactor::default() })
+        let attempts = attempts.unwrap_or(ATTEMPTS_MAX).max(1);
+        let (limits, redactor) = (limits.clone(), Redactor::default());
+        Ok(Self { inner, limiter, timer, limits, attempts, redactor })
     }
 
     /// Sends a call, again where that is safe, and answers what came back, a failure too.
@@ -117,7 +124,7 @@ impl Client {
 
     /// How long to wait before the next attempt, when there is to be one.
     fn pause_after(&self, call: &Call, answer: &Answer, attempt: u32) -> Option<Duration> {
-        if attempt >= ATTEMPTS_MAX {
+        if attempt >= self.attempts {
             return None;
         }
         let is_rate = answer.status == 429;
@@ -137,8 +144,8 @@ impl Client {
         attempt: u32,
     ) -> Option<Duration> {
         let is_again = match error.kind {
-            ErrorKind::Unavailable => attempt < 3,
-            ErrorKind::Unknown => call.is_safe && attempt < ATTEMPTS_MAX,
+            ErrorKind::Unavailable => attempt < self.attempts.min(3),
+            ErrorKind::Unknown => call.is_safe && attempt < self.attempts,
             _ => false,
         };
         is_again.then(|| growing(attempt, false))

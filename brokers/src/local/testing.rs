@@ -151,6 +151,7 @@ impl Desk {
 
     pub(super) async fn find(&self, params: Value) -> Result<Option<Live>, BrokerError> {
         let request = FindRequest {
+            is_unsure: false,
             known: Vec::new(),
             address: self.address(),
             params: resolved(params),

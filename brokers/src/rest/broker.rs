@@ -280,9 +280,9 @@ impl Broker for RestBroker {
             ));
         };
         exchange.known.clone_from(&request.known);
-        let found = match request.idempotency_key {
-            Some(_) => self.look_long(&mut exchange, manifest, verb).await?,
-            None => self.look(&mut exchange, manifest, verb).await?,
+        let found = match request.is_unsure {
+            true => self.look_long(&mut exchange, manifest, verb).await?,
+            false => self.look(&mut exchange, manifest, verb).await?,
         };
         let Some(found) = found else { return Ok(None) };
         // A list may show less than the thing itself.

@@ -192,6 +192,9 @@ impl<'a> Exchange<'a> {
         }
         for page in 1..=PAGES_MAX {
             let answer = self.exchange(request, &call).await?;
+            if page > 1 && answer.body == self.response {
+                return Err(request::endless(&call));
+            }
             self.take(request, &answer)?;
             let count = self.gather(request)?;
             let Some(next) = paging else { return Ok(()) };

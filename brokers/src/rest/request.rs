@@ -178,8 +178,9 @@ pub(super) fn next_page(
     Ok(true)
 }
 
-fn endless(call: &Call) -> BrokerError {
-    let message = format!("{}: the list names the same page as its next one", call.label());
+/// A list that goes round in circles.
+pub(super) fn endless(call: &Call) -> BrokerError {
+    let message = format!("{}: the list repeats a page and does not end", call.label());
     BrokerError::new(ErrorKind::Failed, message)
 }
 

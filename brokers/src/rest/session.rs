@@ -11,6 +11,9 @@ use crate::http::{Client, Redactor, Timer};
 use crate::local::Settings;
 use crate::manifest::{Auth, Language, Provider, Scope};
 
+/// The variable that says how often one call is attempted.
+const ATTEMPTS: &str = "PROV_HTTP_ATTEMPTS";
+
 /// What brokers need of the machine they run on.
 #[derive(Clone)]
 pub struct Surroundings {
@@ -51,7 +54,8 @@ impl Session {
         language: &Language,
         around: &Surroundings,
     ) -> Result<Self, BrokerError> {
-        let client = Client::new(&provider.limits, Arc::clone(&around.timer))?;
+        let attempts = value_of(around, ATTEMPTS).and_then(|count| count.parse().ok());
+        let client = Client::new(&provider.limits, Arc::clone(&around.timer), attempts)?;
         let given = provider.base_url_env.iter().find_map(|name| value_of(around, name));
         let base_url = given.unwrap_or_else(|| provider.base_url.clone());
         let auth = authenticate(provider, language, around, &client.redactor);

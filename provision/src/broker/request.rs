@@ -102,6 +102,9 @@ pub struct FindRequest {
     pub instance_id: Option<String>,
     /// The key of the creation whose outcome is unknown.
     pub idempotency_key: Option<String>,
+    /// Whether it may be there and not be seen yet: its creation was asked for, and nobody knows how
+    /// that ended.
+    pub is_unsure: bool,
     /// Ids of objects that the journal holds: they are not what is looked for.
     pub known: Vec<String>,
 }

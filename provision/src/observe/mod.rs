@@ -280,6 +280,7 @@ pub async fn gather(desired: &Desired, journal: &Journal, world: &World) -> Find
         }
         if spec.adopt && journal.instances.get(spec.reference.as_str()).is_none() {
             let request = FindRequest {
+                is_unsure: false,
                 known: known_ids(journal, spec.service.as_str()),
                 address: spec_address(spec, journal),
                 params: params.unwrap_or_default(),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::event::{Outcome, RunEvent};
 use super::retry;
-use super::worker::{Resolution, Shared, TaskError, key_of};
+use super::worker::{Resolution, Shared, TaskError};
 use crate::broker::{
     BrokerError, DeprovisionRequest, ErrorKind, FindRequest, Finding, Live, OperationRequest,
     OperationState, Previous, Progress, Provisioned, UpdateRequest,
@@ -57,7 +57,7 @@ pub(super) async fn resume(
         return provision(shared, resolution, entry).await;
     }
     let found = match service.finding {
-        Finding::Supported => shared.find(resolution, Some(key_of(begun))).await,
+        Finding::Supported => shared.find(resolution, Some(begun)).await,
         Finding::Never => Err(BrokerError::new(ErrorKind::Unsupported, "")),
     };
     match found {
@@ -212,6 +212,7 @@ pub(super) async fn existing(
                 return Err(unknown_outcome(&entry.reference).into());
             }
             let request = FindRequest {
+                is_unsure: entry.status != Status::Failed,
                 known: observe::known_ids(&shared.recorder.journal(), entry.service.as_str()),
                 address: observe::address(&shared.recorder.journal(), entry),
                 params: previous.params,

@@ -337,10 +337,10 @@ impl Shared<'_> {
     pub(super) async fn find(
         &self,
         resolution: &Resolution<'_>,
-        idempotency_key: Option<String>,
+        begun: Option<&Instance>,
     ) -> Result<Option<Live>, BrokerError> {
         // What is read from outside may be what the journal holds; what was lost is not.
-        let known = match idempotency_key {
+        let known = match begun {
             Some(_) => self.known_ids(resolution),
             None => Vec::new(),
         };
@@ -349,7 +349,8 @@ impl Shared<'_> {
             address: resolution.address.clone(),
             params: resolution.params.clone(),
             instance_id: None,
-            idempotency_key,
+            idempotency_key: begun.map(key_of),
+            is_unsure: begun.is_some_and(|begun| begun.status != Status::Failed),
         };
         self.broker(&resolution.spec.service)?.find(&request).await
     }
