@@ -4,6 +4,7 @@ pub mod catalog;
 pub mod http;
 pub mod local;
 pub mod manifest;
+pub mod openapi;
 pub mod rest;
 
 use std::sync::Arc;

@@ -1,0 +1,273 @@
+//! A provider's OpenAPI description: reading it, following its references, finding its operations.
+
+use percent_encoding::percent_decode_str;
+use serde_json::{Map, Value};
+
+use super::normalize;
+use super::operation::Operation;
+use super::schema::Schema;
+
+/// What a reference that leads nowhere stands for: a schema that accepts everything.
+pub(super) static ANYTHING: Value = Value::Bool(true);
+
+/// The methods an operation may have.
+pub(super) const METHODS: [&str; 6] = ["get", "head", "post", "put", "patch", "delete"];
+
+/// Stands for an expression in a path.
+pub(super) const HOLE: char = '\u{0}';
+
+/// References may lead to references; further than this they lead in circles.
+const MOST_REFERENCES: usize = 32;
+
+/// A provider's description of its API.
+#[derive(Debug)]
+pub struct Description {
+    root: Value,
+    further: Option<Box<Self>>,
+}
+
+/// A text is no description.
+#[derive(Debug, thiserror::Error)]
+pub enum DescriptionError {
+    /// It is not JSON.
+    #[error("it is not JSON: {0}")]
+    Json(#[from] serde_json::Error),
+    /// It is not YAML.
+    #[error("it is not YAML: {0}")]
+    Yaml(String),
+    /// It is something else.
+    #[error("it has no `openapi` or `swagger` version at its top, or no `paths`")]
+    Other,
+}
+
+/// What a method and path lead to.
+pub(super) enum Lookup<'a> {
+    /// This operation.
+    Found(Operation<'a>),
+    /// A path without that method.
+    OtherMethods(&'a str, Vec<String>),
+    /// No path.
+    Nothing,
+}
+
+/// What is looked for.
+struct Request<'r> {
+    method: &'r str,
+    base_url: &'r str,
+    path: &'r str,
+}
+
+/// A path that fits.
+struct Place<'a> {
+    description: &'a Description,
+    score: usize,
+    path: &'a str,
+    item: &'a Value,
+}
+
+impl<'a> Place<'a> {
+    fn operation(self, method: &str) -> Option<Operation<'a>> {
+        Operation::new(self.description, method, self.path, self.item)
+    }
+}
+
+impl Description {
+    /// Reads a description of OpenAPI 3.0, 3.1 or Swagger 2.0, in JSON or YAML.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub fn read(text: &str) -> Result<Self, DescriptionError> {
+        let mut root = match text.trim_start().starts_with('{') {
+            true => serde_json::from_str(text)?,
+            false => yaml(text)?,
+        };
+        let is_description = (root.get("openapi").is_some() || root.get("swagger").is_some())
+            && root.get("paths").is_some_and(Value::is_object);
+        if !is_description {
+            return Err(DescriptionError::Other);
+        }
+        normalize::normalize(&mut root);
+        Ok(Self { root, further: None })
+    }
+
+    /// The same, and what it does not describe as `further` does.
+    #[must_use]
+    pub fn or(mut self, further: Self) -> Self {
+        self.further = Some(Box::new(match self.further.take() {
+            Some(known) => known.or(further),
+            None => further,
+        }));
+        self
+    }
+
+    /// The name of the API.
+    #[must_use]
+    pub fn title(&self) -> &str {
+        self.text("/info/title").unwrap_or("the API")
+    }
+
+    /// The version of the API that is described.
+    #[must_use]
+    pub fn version(&self) -> &str {
+        self.text("/info/version").unwrap_or("unknown")
+    }
+
+    /// How many operations it describes.
+    #[must_use]
+    pub fn operation_count(&self) -> usize {
+        let items = self.paths().map(|(_, item)| item);
+        items.map(|item| METHODS.iter().filter(|method| item.get(**method).is_some()).count()).sum()
+    }
+
+    pub(super) fn text(&self, pointer: &str) -> Option<&str> {
+        self.root.pointer(pointer)?.as_str()
+    }
+
+    pub(super) fn servers(&self) -> Vec<&str> {
+        let servers = self.root.get("servers").and_then(Value::as_array);
+        servers.into_iter().flatten().filter_map(|server| server.get("url")?.as_str()).collect()
+    }
+
+    pub(super) fn security_schemes(&self) -> impl Iterator<Item = (&String, &Value)> {
+        let schemes = self.root.pointer("/components/securitySchemes").and_then(Value::as_object);
+        schemes.into_iter().flatten().map(|(name, scheme)| (name, self.resolve(scheme)))
+    }
+
+    /// Every path with what it holds.
+    pub(super) fn paths(&self) -> impl Iterator<Item = (&str, &Value)> {
+        let paths = self.root.get("paths").and_then(Value::as_object).into_iter().flatten();
+        paths.map(|(path, item)| (path.as_str(), self.resolve(item)))
+    }
+
+    /// What `node` says, or what it refers to.
+    pub(super) fn resolve<'a>(&'a self, node: &'a Value) -> &'a Value {
+        let mut node = node;
+        for _ in 0..MOST_REFERENCES {
+            let Some(reference) = node.get("$ref").and_then(Value::as_str) else { return node };
+            let Some(target) = self.target(reference) else { return &ANYTHING };
+            node = target;
+        }
+        &ANYTHING
+    }
+
+    fn target(&self, reference: &str) -> Option<&Value> {
+        let pointer = percent_decode_str(reference.strip_prefix('#')?).decode_utf8().ok()?;
+        self.root.pointer(&pointer)
+    }
+
+    /// The schema that `node` is.
+    pub(super) fn schema<'a>(&'a self, node: &'a Value) -> Schema<'a> {
+        Schema::new(self, node)
+    }
+
+    /// The operation of a path as it is written in the description.
+    pub(super) fn operation(&self, method: &str, path: &str) -> Option<Operation<'_>> {
+        let (path, item) = self.paths().find(|(known, _)| *known == path)?;
+        Operation::new(self, method, path, item)
+    }
+
+    /// The operation that a request to `path` under `base_url` is; expressions are [`HOLE`]s.
+    pub(super) fn lookup(&self, method: &str, base_url: &str, path: &str) -> Lookup<'_> {
+        let place = Request { method, base_url, path };
+        let own = self.best(&place, true);
+        let further = self.further.as_deref().and_then(|further| further.best(&place, true));
+        let is_closer = match (&own, &further) {
+            (Some(own), Some(further)) => further.score > own.score,
+            (own, _) => own.is_none(),
+        };
+        let found = if is_closer { further } else { own };
+        if let Some(operation) = found.and_then(|found| found.operation(method)) {
+            return Lookup::Found(operation);
+        }
+        let other = || self.further.as_deref().and_then(|further| further.best(&place, false));
+        let Some(Place { path, item, .. }) = self.best(&place, false).or_else(other) else {
+            return Lookup::Nothing;
+        };
+        let methods = METHODS.iter().filter(|method| item.get(**method).is_some());
+        Lookup::OtherMethods(path, methods.map(|method| method.to_ascii_uppercase()).collect())
+    }
+
+    /// The path that fits best, the method there if that is asked for.
+    fn best(&self, request: &Request<'_>, needs_method: bool) -> Option<Place<'_>> {
+        let wanted = self.candidates(request.base_url, request.path);
+        let method = request.method.to_ascii_lowercase();
+        let fitting = self.paths().filter_map(|(path, item)| {
+            let score = wanted.iter().filter_map(|wanted| score(path, wanted)).max()?;
+            let fits = item.get(&method).is_some() || !needs_method;
+            fits.then_some(Place { description: self, score, path, item })
+        });
+        fitting.max_by_key(|place| place.score)
+    }
+
+    /// The path as the description may write it: servers have paths of their own, and a base URL may
+    /// hold what a description writes into each path.
+    fn candidates(&self, base_url: &str, path: &str) -> Vec<String> {
+        let path = path.split('?').next().unwrap_or_default();
+        let whole = format!("{}{path}", url_path(base_url));
+        let prefixes = self.servers().into_iter().map(url_path);
+        let mut found: Vec<String> = prefixes
+            .filter_map(|prefix| whole.strip_prefix(prefix).map(str::to_owned))
+            .chain([whole.clone(), path.to_owned()])
+            .collect();
+        found.dedup();
+        found
+    }
+}
+
+/// The path of a URL, without a slash at its end.
+pub(super) fn url_path(url: &str) -> &str {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let path = match url.starts_with('/') {
+        true => url,
+        false => rest.find('/').and_then(|slash| rest.get(slash..)).unwrap_or_default(),
+    };
+    path.trim_end_matches('/')
+}
+
+/// How many segments of a described path are literally those of `wanted`, when they fit together.
+fn score(described: &str, wanted: &str) -> Option<usize> {
+    let described = described.split(['?', '#']).next().unwrap_or_default();
+    let (mut ours, mut score) = (wanted.trim_matches('/').split('/'), 0);
+    for theirs in described.trim_matches('/').split('/') {
+        let ours = ours.next()?;
+        let is_param = theirs.starts_with('{') && theirs.find('}') == Some(theirs.len() - 1);
+        if theirs == ours {
+            score += 1;
+        } else if !(is_param && !ours.is_empty() || without_names(theirs) == ours) {
+            return None;
+        }
+    }
+    ours.next().is_none().then_some(score)
+}
+
+/// A segment such as `{a}:{b}` with holes instead of its parameters.
+fn without_names(segment: &str) -> String {
+    let mut text = String::new();
+    let mut inside = false;
+    for c in segment.chars() {
+        match c {
+            '{' => {
+                inside = true;
+                text.push(HOLE);
+            }
+            '}' => inside = false,
+            c if !inside => text.push(c),
+            _ => {}
+        }
+    }
+    text
+}
+
+fn yaml(text: &str) -> Result<Value, DescriptionError> {
+    let options = serde_saphyr::options! {
+        budget: serde_saphyr::budget! {
+            max_depth: 256,
+            max_events: 20_000_000,
+            max_nodes: 10_000_000,
+            max_total_scalar_bytes: 256 * 1024 * 1024,
+        },
+    };
+    let root: Map<String, Value> = serde_saphyr::from_str_with_options(text, options)
+        .map_err(|error| DescriptionError::Yaml(error.to_string()))?;
+    Ok(Value::Object(root))
+}

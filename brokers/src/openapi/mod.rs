@@ -1,0 +1,12 @@
+//! Manifests against a provider's own OpenAPI description: whether each request is one that the provider
+
+mod description;
+mod exceptions;
+mod lint;
+mod normalize;
+mod operation;
+mod schema;
+
+pub use description::{Description, DescriptionError};
+pub use exceptions::Exceptions;
+pub use lint::{Finding, Report, lint};

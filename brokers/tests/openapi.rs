@@ -1,0 +1,98 @@
+//! Every manifest of the catalogue against its provider's own description of its API.
+//!
+//! The descriptions are not part of the project. `PROV_SPECS` names the folder they are in; without
+//! it that is `../shared/specs` beside the project. What is absent is skipped, and said.
+#![cfg(test)]
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+use std::{env, fs};
+
+use brokers::catalog;
+use brokers::manifest::{self, Manifest};
+use brokers::openapi::{Description, Exceptions, Report, lint};
+use provision::diagnostic::{Diagnostics, Sources};
+
+fn folder() -> PathBuf {
+    let standard = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/specs");
+    env::var_os("PROV_SPECS").map_or(standard, PathBuf::from)
+}
+
+/// The description in `folder/provider.json` or `.yaml`.
+fn description(folder: &Path, provider: &str) -> Option<Description> {
+    let read = |kind: &str| fs::read_to_string(folder.join(format!("{provider}.{kind}"))).ok();
+    let text = read("json").or_else(|| read("yaml"))?;
+    Some(Description::read(&text).unwrap())
+}
+
+fn catalogue(sources: &mut Sources) -> BTreeMap<String, Vec<Manifest>> {
+    let mut problems = Diagnostics::default();
+    let mut providers: BTreeMap<String, Vec<Manifest>> = BTreeMap::new();
+    for manifest in manifest::load(catalog::built_in(), sources, &mut problems) {
+        providers.entry(manifest.provider.id.clone()).or_default().push(manifest);
+    }
+    assert!(problems.is_empty(), "{problems:#?}");
+    providers
+}
+
+fn lint_provider(
+    provider: &str,
+    manifests: &[Manifest],
+    description: &Description,
+    sources: &mut Sources,
+) -> Report {
+    let mut problems = Diagnostics::default();
+    let text = catalog::built_in_exceptions(provider).unwrap_or_default();
+    let path = format!("brokers/{provider}/lint.toml");
+    let exceptions = Exceptions::read(&path, text, sources, &mut problems);
+    assert!(problems.is_empty(), "{problems:#?}");
+    lint(manifests, description, &exceptions)
+}
+
+#[test]
+fn every_manifest_agrees_with_the_description_of_its_provider() {
+    if !folder().is_dir() {
+        eprintln!("SKIPPED: there are no descriptions in {}", folder().display());
+        return;
+    }
+    let mut sources = Sources::default();
+    let mut wrong = Vec::new();
+    for (provider, manifests) in catalogue(&mut sources) {
+        let Some(mut description) = self::description(&folder(), &provider) else {
+            eprintln!("{provider}: SKIPPED, there is no {provider}.json");
+            continue;
+        };
+        let start = Instant::now();
+        let mut report = lint_provider(&provider, &manifests, &description, &mut sources);
+        // The description is cut down to what most need; the whole one is large.
+        if report.findings.iter().any(|finding| finding.rule == "unknown-operation")
+            && let Some(whole) = self::description(&folder().join("full"), &provider)
+        {
+            description = description.or(whole);
+            report = lint_provider(&provider, &manifests, &description, &mut sources);
+        }
+        eprintln!(
+            "{provider}: {} services, {} requests, {} paths ({} into what is not described, \
+             {} into anything), {} exceptions used, {} findings, {} ms",
+            report.services,
+            report.requests,
+            report.paths,
+            report.skipped,
+            report.open,
+            report.excepted,
+            report.findings.len(),
+            start.elapsed().as_millis(),
+        );
+        for finding in report.findings {
+            let place = finding.span.and_then(|span| sources.position(span));
+            let place = place.map(|(name, line, _)| format!("{name}:{line}")).unwrap_or_default();
+            let (service, rule, at) = (&finding.service, finding.rule, &finding.at);
+            wrong.push(format!(
+                "{place}: {provider}/{service} {rule} at {at}\n    {}",
+                finding.message
+            ));
+        }
+    }
+    assert!(wrong.is_empty(), "{} findings:\n{}", wrong.len(), wrong.join("\n"));
+}
