@@ -1,0 +1,256 @@
+//! One manifest under test, and how a law ends.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use brokers::local::Settings;
+use brokers::manifest::Manifest;
+use provision::broker::OnChange;
+use regex_lite::Regex;
+use serde_json::{Value, json};
+
+use super::fake::Patch;
+use super::json::{merge, same};
+use super::model::{Model, Wanted};
+use super::scene::Scene;
+
+/// How a law that does not simply hold ends.
+#[derive(Clone, Debug)]
+pub enum Fall {
+    /// There is nothing to hold it against.
+    Without(String),
+    /// What was seen instead.
+    Broken(Vec<String>),
+}
+
+/// How a law ends.
+pub type Verdict = Result<(), Fall>;
+
+/// A law that is broken.
+pub fn broken<T>(what: impl Into<String>) -> Result<T, Fall> {
+    Err(Fall::Broken(vec![what.into()]))
+}
+
+/// A law without an object.
+pub fn without<T>(why: impl Into<String>) -> Result<T, Fall> {
+    Err(Fall::Without(why.into()))
+}
+
+/// What was seen, when it is anything.
+pub fn verdict(seen: Vec<String>) -> Verdict {
+    if seen.is_empty() { Ok(()) } else { Err(Fall::Broken(seen)) }
+}
+
+/// Says in which step something failed.
+pub trait During<T> {
+    fn during(self, step: &str) -> Result<T, Fall>;
+}
+
+impl<T> During<T> for Result<T, String> {
+    fn during(self, step: &str) -> Result<T, Fall> {
+        self.map_err(|error| Fall::Broken(vec![format!("{step}: {error}")]))
+    }
+}
+
+/// One manifest under test.
+pub struct Stage {
+    pub model: Arc<Model>,
+    pub root: PathBuf,
+    /// The request that makes an object.
+    pub creation: Option<String>,
+    /// Every kind of request that a whole life sends.
+    pub labels: Vec<String>,
+}
+
+impl Stage {
+    /// The stage of a manifest, with the folders of its example below `root`.
+    pub async fn new(manifest: Manifest, root: &Path) -> Self {
+        let root = root.join(&manifest.service.id);
+        for rule in manifest.service.params.iter().filter(|rule| rule.is_folder) {
+            if let Some(Value::String(path)) = manifest.service.example.params.get(&*rule.param.name)
+            {
+                let place = root.join(path);
+                std::fs::create_dir_all(place.join("css")).unwrap();
+                std::fs::write(place.join("index.html"), "<p>Welcome.</p>").unwrap();
+                std::fs::write(place.join("css/site.css"), "p {}").unwrap();
+            }
+        }
+        std::fs::create_dir_all(&root).unwrap();
+        let settings = Settings { root: root.clone(), allow_outside: false };
+        let model = Arc::new(Model::new(manifest, settings));
+        let mut stage = Self { model, root, creation: None, labels: Vec::new() };
+        stage.rehearse().await;
+        stage
+    }
+
+    pub fn example(&self) -> &Wanted {
+        &self.model.example
+    }
+
+    pub async fn scene(&self) -> Scene {
+        Scene::new(&self.model, &self.root).await
+    }
+
+    /// A whole life, to know which requests there are.
+    async fn rehearse(&mut self) {
+        let scene = self.scene().await;
+        let _ = self.live(&scene).await;
+        let fake = scene.fake();
+        let labels: BTreeSet<String> = fake.log.iter().map(|entry| entry.label.clone()).collect();
+        self.labels = labels.into_iter().collect();
+        self.creation = fake.log.iter().find(|entry| entry.made).map(|entry| entry.label.clone());
+    }
+
+    /// Makes, looks at, changes and destroys an instance.
+    pub async fn live(&self, scene: &Scene) -> Result<(), String> {
+        scene.apply_up_to(self.example(), 4).await?;
+        scene.pull().await;
+        for (_, wanted) in self.changes() {
+            scene.apply_up_to(&wanted, 4).await?;
+        }
+        scene.apply_up_to(self.example(), 4).await?;
+        let mut last = Ok(());
+        for _ in 0..4 {
+            last = scene.teardown().await;
+            if last.is_ok() {
+                break;
+            }
+        }
+        last
+    }
+
+    /// For every param that changes in place, an instance in which it is another.
+    pub fn changes(&self) -> Vec<(String, Wanted)> {
+        let service = &self.model.manifest.service;
+        let mut changes = Vec::new();
+        for rule in &service.params {
+            let is_updated = rule.param.on_change == OnChange::Update;
+            if !is_updated || rule.is_folder || !self.example().params.contains_key(&*rule.param.name)
+            {
+                continue;
+            }
+            let Some((_, value)) = self.edit(&rule.param.name) else { continue };
+            let mut wanted = self.example().clone();
+            wanted.params.insert(rule.param.name.to_string(), value);
+            changes.push((rule.param.name.to_string(), wanted));
+        }
+        if service.name.on_change == OnChange::Update {
+            let name = self.another_text(&self.example().name, service.name.pattern.as_deref());
+            changes.extend(name.map(|name| ("name".to_owned(), self.named(&name))));
+        }
+        changes
+    }
+
+    fn named(&self, name: &str) -> Wanted {
+        Wanted { name: name.to_owned(), ..self.example().clone() }
+    }
+
+    /// An instance of another name and another ref.
+    pub fn another(&self, serial: usize) -> Wanted {
+        let pattern = self.model.manifest.service.name.pattern.as_deref();
+        let name = &self.example().name;
+        let name = [format!("{name}{serial}"), format!("x{serial}{name}")]
+            .into_iter()
+            .find(|name| fits(pattern, name))
+            .unwrap_or_else(|| name.clone());
+        Wanted { name, reference: format!("other{serial}"), ..self.example().clone() }
+    }
+
+    /// How somebody else edits a param, and what it is then.
+    pub fn edit(&self, param: &str) -> Option<(Option<Patch>, Value)> {
+        let model = &self.model;
+        let shown = model.shown(self.example());
+        if let Some(tree) = model.manifest.service.example.edits.get(param) {
+            let over = model.tree(&Some(tree.clone()), &model.scope(self.example()));
+            let mut edited = shown.clone();
+            merge(&mut edited, &over);
+            let value = model.read(param, self.example(), &edited)?;
+            return Some((Some(Patch::Over(over)), value));
+        }
+        let declared = self.example().params.get(param)?;
+        let value = self.another_value(param, declared)?;
+        let place = model.place_of(param);
+        Some((place.map(|place| Patch::Set(place, value.clone())), value))
+    }
+
+    /// Another value of the same type that the service takes.
+    fn another_value(&self, param: &str, value: &Value) -> Option<Value> {
+        let rule = self.model.manifest.service.param(param)?;
+        if let Some(other) = rule.param.allowed.iter().find(|allowed| *allowed != value) {
+            return Some(other.clone());
+        }
+        let (least, most) = rule.param.bounds.unwrap_or((i64::MIN, i64::MAX));
+        match value {
+            Value::Bool(value) => Some(json!(!value)),
+            Value::Number(number) => match number.as_i64() {
+                Some(number) if number < most => Some(json!(number + 1)),
+                Some(number) if number > least => Some(json!(number - 1)),
+                Some(_) => None,
+                None => Some(json!(number.as_f64()? * 2.0)),
+            },
+            Value::String(text) => {
+                self.another_text(text, rule.param.pattern.as_deref()).map(Value::from)
+            }
+            Value::Array(items) => {
+                let mut items = items.clone();
+                let more = match items.last() {
+                    Some(Value::String(text)) => json!(format!("{text}2")),
+                    Some(Value::Number(number)) => json!(number.as_i64()? + 1),
+                    Some(Value::Object(table)) => {
+                        let mut table = table.clone();
+                        for value in table.values_mut() {
+                            if let Value::String(text) = value {
+                                text.push('2');
+                            }
+                        }
+                        Value::Object(table)
+                    }
+                    _ => json!("another"),
+                };
+                items.push(more);
+                Some(Value::Array(items))
+            }
+            Value::Object(table) => {
+                let mut table = table.clone();
+                match table.values_mut().find_map(|value| match value {
+                    Value::String(text) => Some(text),
+                    _ => None,
+                }) {
+                    Some(text) => text.push('2'),
+                    None => drop(table.insert("another".to_owned(), json!("one"))),
+                }
+                Some(Value::Object(table))
+            }
+            Value::Null => None,
+        }
+    }
+
+    fn another_text(&self, text: &str, pattern: Option<&str>) -> Option<String> {
+        let mut candidates = vec![format!("{text}2"), format!("x{text}"), format!("{text}b")];
+        for (from, to) in [('0', '1'), ('1', '2'), ('2', '3'), ('7', '8'), ('a', 'b'), ('e', 'o')] {
+            candidates.push(text.replacen(from, &to.to_string(), 1));
+        }
+        candidates.into_iter().find(|other| other != text && fits(pattern, other))
+    }
+
+    /// Every declared param that can be seen, with its value.
+    pub fn visible(&self) -> Vec<(String, Value)> {
+        let rules = self.model.manifest.service.params.iter().filter(|rule| rule.read.is_some());
+        let declared = |rule: &brokers::manifest::ParamRule| {
+            let name = rule.param.name.to_string();
+            let value = self.example().params.get(&name)?.clone();
+            Some((name, value))
+        };
+        rules.filter_map(declared).collect()
+    }
+}
+
+fn fits(pattern: Option<&str>, text: &str) -> bool {
+    pattern.is_none_or(|pattern| Regex::new(&format!("^(?:{pattern})$")).unwrap().is_match(text))
+}
+
+/// Whether two values are the same.
+pub fn alike(one: &Value, other: &Value) -> bool {
+    same(one, other, false)
+}
