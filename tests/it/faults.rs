@@ -213,10 +213,10 @@ fn what_is_wrong_is_said_before_anything_is_made() {
     let cloud = Cloud::new(|asked| {
         let answer = match asked.line.split(['?', ' ']).nth(1) {
             Some("/v2/regions") => {
-                json!({ "regions": [{ "slug": "fra1" }, { "slug": "nyc3" }], "meta": { "total": 2 } })
+                json!({ "regions": [{ "slug": "fra1", "available": true }, { "slug": "nyc3", "available": true }], "meta": { "total": 2 } })
             }
             Some("/v2/sizes") => {
-                json!({ "sizes": [{ "slug": "s-1vcpu-1gb" }], "meta": { "total": 1 } })
+                json!({ "sizes": [{ "slug": "s-1vcpu-1gb", "available": true, "regions": ["fra1"] }], "meta": { "total": 1 } })
             }
             Some("/v2/images") => {
                 json!({ "images": [{ "slug": "debian-12-x64" }], "meta": { "total": 1 } })

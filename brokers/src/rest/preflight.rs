@@ -90,6 +90,9 @@ impl RestBroker {
             Err(_) => return None,
         };
         let texts: Vec<String> = values.iter().map(as_text).collect();
+        if texts.is_empty() {
+            return None;
+        }
         let given: Vec<&Value> = match given {
             Value::Array(items) => items.iter().collect(),
             one => vec![one],
