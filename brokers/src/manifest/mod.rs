@@ -1,6 +1,7 @@
 //! A broker as data: what a manifest may say, and reading it. `docs/manifests.md` is the reference.
 
 mod check;
+mod custody;
 mod fields;
 mod functions;
 mod language;
@@ -81,6 +82,8 @@ pub struct Manifest {
 /// Every service of `files` that can be read; what is wrong goes to `problems`. Of two files of one
 /// name the one from nearer to the project counts. Files that are built in are taken as correct.
 pub fn load(files: Vec<File>, sources: &mut Sources, problems: &mut Diagnostics) -> Vec<Manifest> {
+    let is_trusted = |file: &&File| file.thing == "provider" && file.origin != Origin::Project;
+    let trusted: Vec<File> = files.iter().filter(is_trusted).cloned().collect();
     let mut chosen: BTreeMap<(String, String), File> = BTreeMap::new();
     for file in files {
         let key = (file.provider.clone(), file.thing.clone());
@@ -89,6 +92,7 @@ pub fn load(files: Vec<File>, sources: &mut Sources, problems: &mut Diagnostics)
         }
     }
     let language = Language::new(crate::local::Settings::default());
+    custody::check(&trusted, &chosen, problems);
     let (providers, services): (Vec<_>, Vec<_>) =
         chosen.into_values().partition(|file| file.thing == "provider");
     let mut known: BTreeMap<String, Arc<Provider>> = BTreeMap::new();

@@ -509,7 +509,8 @@ fn too_many(seconds: u64) -> Reply {
 
 /// A refusal that says everything that was sent, wherever words are looked for.
 fn echo(request: &Received) -> Reply {
-    let text = format!("refused: {:?} {}", request.headers, String::from_utf8_lossy(&request.bytes));
+    let text =
+        format!("refused: {:?} {}", request.headers, String::from_utf8_lossy(&request.bytes));
     let one = serde_json::json!({ "message": text, "code": text, "type": text });
     let mut body = one.clone();
     body["errors"] = serde_json::json!([one]);

@@ -217,7 +217,9 @@ impl Fake {
                 let said = |route: &&Route| {
                     matches!(route.verb.as_str(), "update" | "configure")
                         && trees(route).iter().any(|(tree, _)| {
-                            tree.templates().iter().any(|t| self.model.params_in(t).contains(&param))
+                            tree.templates()
+                                .iter()
+                                .any(|t| self.model.params_in(t).contains(&param))
                         })
                 };
                 if self.model.routes.iter().find(said).is_none() {

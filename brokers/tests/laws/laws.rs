@@ -132,7 +132,9 @@ pub async fn nothing_foreign_is_taken_over(stage: &Stage) -> Verdict {
     use brokers::manifest::FoundBy;
     match stage.model.manifest.service.found_by {
         None => return without("it cannot be found"),
-        Some(FoundBy::Marker) => return without("it is told by our mark, which nothing foreign has"),
+        Some(FoundBy::Marker) => {
+            return without("it is told by our mark, which nothing foreign has");
+        }
         Some(_) => {}
     }
     let mut foreign = stage.example().clone();

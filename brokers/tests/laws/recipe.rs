@@ -242,7 +242,8 @@ impl Model {
     pub fn shown_at_creation(&self, verb: &str) -> Value {
         let mut object = self.shown(&self.example);
         if matches!(verb, "create" | "recover") {
-            let created = self.tree(&self.manifest.service.example.created, &self.scope(&self.example));
+            let created =
+                self.tree(&self.manifest.service.example.created, &self.scope(&self.example));
             if created.is_object() {
                 merge(&mut object, &created);
             }

@@ -225,8 +225,7 @@ impl Scene {
         let mut problems = Diagnostics::default();
         let document = Document::from_snapshot(config, &mut problems);
         let scope = Scope { stage: STAGE.to_owned(), env, ..Scope::default() };
-        let desired =
-            document.desired(scope, &self.world.catalog, Rules::default(), &mut problems);
+        let desired = document.desired(scope, &self.world.catalog, Rules::default(), &mut problems);
         desired.ok_or_else(|| format!("the config has problems: {problems:?}"))
     }
 
@@ -309,9 +308,8 @@ fn failures(ended: &Ended) -> Option<String> {
 /// What a plan would do, a line.
 pub fn story(plan: &Plan) -> String {
     let steps = plan.steps.iter().filter(|step| step.action != Action::Noop);
-    let change = |change: &plan::Change| {
-        format!("{} {:?} → {:?}", change.path, change.before, change.after)
-    };
+    let change =
+        |change: &plan::Change| format!("{} {:?} → {:?}", change.path, change.before, change.after);
     let line = |step: &plan::Step| {
         let changes: Vec<String> = step.changes.iter().map(change).collect();
         format!("{} ({}): {}", step.action.as_str(), step.reason, changes.join(", "))

@@ -68,7 +68,8 @@ impl Stage {
     pub async fn new(manifest: Manifest, root: &Path) -> Self {
         let root = root.join(&manifest.service.id);
         for rule in manifest.service.params.iter().filter(|rule| rule.is_folder) {
-            if let Some(Value::String(path)) = manifest.service.example.params.get(&*rule.param.name)
+            if let Some(Value::String(path)) =
+                manifest.service.example.params.get(&*rule.param.name)
             {
                 let place = root.join(path);
                 std::fs::create_dir_all(place.join("css")).unwrap();
@@ -126,7 +127,9 @@ impl Stage {
         let mut changes = Vec::new();
         for rule in &service.params {
             let is_updated = rule.param.on_change == OnChange::Update;
-            if !is_updated || rule.is_folder || !self.example().params.contains_key(&*rule.param.name)
+            if !is_updated
+                || rule.is_folder
+                || !self.example().params.contains_key(&*rule.param.name)
             {
                 continue;
             }

@@ -23,7 +23,11 @@ pub struct Received {
 /// What is done about it.
 #[derive(Clone, Debug)]
 pub enum Reply {
-    Answer { status: u16, headers: Vec<(String, String)>, body: Value },
+    Answer {
+        status: u16,
+        headers: Vec<(String, String)>,
+        body: Value,
+    },
     /// The connection is closed without a word.
     Nothing,
 }

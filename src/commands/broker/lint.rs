@@ -3,8 +3,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use brokers::manifest::{self, File, Origin};
-use provision::diagnostic::{Diagnostics, Sources};
+use brokers::catalog;
+use brokers::manifest::{self, File, Manifest, Origin};
+use brokers::openapi::{self, Description, Exceptions, Report};
+use provision::diagnostic::{Diagnostic, Diagnostics, Sources};
 use serde_json::json;
 
 use crate::context::Context;
@@ -19,6 +21,10 @@ pub struct Args {
     /// The manifests; without any, those of the project
     #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
+    /// Hold every request against the provider's own description: OpenAPI 3 or Swagger 2, as JSON
+    /// or YAML; what the first does not describe, a second one may
+    #[arg(long, value_name = "SPEC")]
+    openapi: Vec<PathBuf>,
 }
 
 /// Runs it.
@@ -44,18 +50,95 @@ pub fn run(context: &mut Context, args: &Args) -> super::super::Answer {
         problems.sort();
         return Err(Failure::of(Exit::Error, problems));
     }
-    let checked: Vec<&str> = manifests
-        .iter()
-        .filter(|manifest| manifest.file.origin == Origin::Project)
-        .map(|manifest| manifest.service.id.as_str())
-        .collect();
+    let mut manifests = manifests;
+    manifests.retain(|manifest| manifest.file.origin == Origin::Project);
+    let report = match args.openapi.is_empty() {
+        false => Some(described(context, &args.openapi, &manifests, &mut sources)?),
+        true => None,
+    };
+    let checked: Vec<&str> =
+        manifests.iter().map(|manifest| manifest.service.id.as_str()).collect();
+    let seen = report.as_ref().map(|report| {
+        json!({ "requests": report.requests, "paths": report.paths, "undescribed": report.skipped,
+                "exceptions": report.excepted })
+    });
     if context.global.json {
-        view::document(&view::versioned(json!({ "services": checked, "diagnostics": [] })));
+        view::document(&view::versioned(json!({
+            "services": checked, "diagnostics": [], "openapi": seen,
+        })));
     } else {
         let noun = if checked.len() == 1 { "manifest" } else { "manifests" };
         out(format!("{} {noun} checked: no problems.", checked.len()));
+        if let Some(report) = &report {
+            out(format!(
+                "{} requests and {} paths agree with the description; {} exceptions used.",
+                report.requests, report.paths, report.excepted
+            ));
+        }
     }
     Ok(Exit::Done)
+}
+
+/// Holds manifests against a description.
+fn described(
+    context: &mut Context,
+    paths: &[PathBuf],
+    manifests: &[Manifest],
+    sources: &mut Sources,
+) -> Result<Report, Failure> {
+    let mut descriptions = Vec::new();
+    for path in paths {
+        descriptions.push(description(path)?);
+    }
+    let Some(description) = descriptions.into_iter().reduce(Description::or) else {
+        return Ok(Report::default());
+    };
+    let mut problems = Diagnostics::default();
+    let exceptions = exceptions(context, manifests, sources, &mut problems);
+    let report = openapi::lint(manifests, &description, &exceptions);
+    for finding in &report.findings {
+        let summary = format!("{} ({} at `{}`)", finding.message, finding.rule, finding.at);
+        let mut problem = Diagnostic::error("openapi", summary);
+        problem.span = finding.span;
+        problems.push(problem);
+    }
+    if problems.has_errors() {
+        context.sources = std::mem::take(sources);
+        problems.sort();
+        return Err(Failure::of(Exit::Error, problems));
+    }
+    Ok(report)
+}
+
+/// A description of an API in a file.
+pub(super) fn description(path: &Path) -> Result<Description, Failure> {
+    let shown = path.display();
+    let text = fs::read_to_string(path).map_err(|error| {
+        Failure::new(Exit::Error, "io", format!("{shown} cannot be read: {error}."))
+    })?;
+    Description::read(&text).map_err(|error| {
+        let summary = format!("{shown} is no description of an API: {error}.");
+        Failure::new(Exit::Error, "openapi", summary)
+    })
+}
+
+/// What the description is known to get wrong: a `lint.toml` beside the manifests, else the built-in
+/// one of the provider.
+fn exceptions(
+    context: &Context,
+    manifests: &[Manifest],
+    sources: &mut Sources,
+    problems: &mut Diagnostics,
+) -> Exceptions {
+    let provider = manifests.first().map(|m| m.provider.id.clone()).unwrap_or_default();
+    let path = format!("brokers/{provider}/lint.toml");
+    match fs::read_to_string(context.root.join(&path)) {
+        Ok(text) => Exceptions::read(&path, &text, sources, problems),
+        Err(_) => match catalog::built_in_exceptions(&provider) {
+            Some(text) => Exceptions::read(&path, text, sources, problems),
+            None => Exceptions::default(),
+        },
+    }
 }
 
 /// A file that was named on the command line.
