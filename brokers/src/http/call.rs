@@ -115,6 +115,10 @@ impl Call {
             value.set_sensitive(true);
             request = request.header(name, value);
         }
+        if !self.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("accept")) {
+            // Some offer YAML or HTML as well, and choose for themselves where nobody says.
+            request = request.header("accept", "application/json");
+        }
         Ok(match &self.payload {
             Payload::Empty => request,
             Payload::Json(value) => {

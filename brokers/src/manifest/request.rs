@@ -190,10 +190,10 @@ impl Request {
         })
     }
 
-    /// Whether the answer is a list that may go on.
+    /// Whether the answer is a list, be it one that comes whole.
     #[must_use]
     pub fn is_paged(&self) -> bool {
-        self.paging.as_deref() != Some("none") && (self.items.is_some() || self.paging.is_some())
+        self.items.is_some() || self.paging.as_deref().is_some_and(|paging| paging != "none")
     }
 
     /// The name of the paging it follows.
