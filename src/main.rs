@@ -79,13 +79,15 @@ fn usage(error: &clap::Error) -> ExitCode {
 }
 
 fn start_tracing(verbose: u8) {
-    let default = match verbose {
+    let level = match verbose {
         0 => "warn",
         1 => "info",
         2 => "debug",
         _ => "trace",
     };
-    let filter = std::env::var("PROV_LOG").unwrap_or_else(|_| default.to_owned());
+    // Our own words: the libraries below would drown them.
+    let default = || format!("warn,prov={level},brokers={level},provision={level}");
+    let filter = std::env::var("PROV_LOG").unwrap_or_else(|_| default());
     tracing_subscriber::fmt()
         .with_env_filter(tracing_subscriber::EnvFilter::new(filter))
         .with_writer(std::io::stderr)

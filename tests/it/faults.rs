@@ -203,8 +203,9 @@ fn a_yes_that_means_no_is_a_no() {
 fn no_secret_is_in_a_trace() {
     let cloud = digitalocean(|_| None);
     let sandbox = project(&cloud.url);
-    let output = sandbox.run("-vvv apply").ok();
+    let output = sandbox.run("-vv apply").ok();
     assert!(output.stderr.contains("POST"), "{output}");
+    assert!(output.stderr.contains("me@example.com"), "{output}");
     assert!(!output.to_string().contains(TOKEN), "{output}");
 }
 
@@ -236,4 +237,15 @@ fn what_is_wrong_is_said_before_anything_is_made() {
     let output = sandbox.run("apply");
     golden::check(&here().join("golden/preflight.txt"), &output.to_string());
     assert!(cloud.lines().iter().all(|line| line.starts_with("GET")), "{:?}", cloud.lines());
+}
+
+#[test]
+fn a_proxy_is_used() {
+    let proxy = digitalocean(|asked| {
+        // The whole URL stands in a request to a proxy.
+        (!asked.line.contains("http://provider.invalid/")).then(|| Reply::Json(500, String::new()))
+    });
+    let sandbox = project("http://provider.invalid").env("HTTP_PROXY", &proxy.url);
+    sandbox.run("apply").ok();
+    assert!(proxy.lines().contains(&"POST http://provider.invalid/v2/domains".to_owned()));
 }

@@ -1,4 +1,5 @@
 //! Filters and functions of ours in the expression language.
+#![expect(clippy::needless_pass_by_value, reason = "minijinja hands its arguments over")]
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -41,7 +42,7 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 }
 
 /// Marks a text as a path whose slashes stay.
-fn segments(text: String) -> String {
+fn segments(text: &str) -> String {
     let encoded: Vec<String> = text.split('/').map(crate::http::encode_segment).collect();
     format!("{KEEP}{}", encoded.join("/"))
 }
@@ -49,7 +50,7 @@ fn segments(text: String) -> String {
 /// Stands before a text that is encoded already: a character no API takes.
 pub(crate) const KEEP: char = '\u{0}';
 
-fn b64decode(text: String) -> Result<String, Error> {
+fn b64decode(text: &str) -> Result<String, Error> {
     let bytes = STANDARD.decode(text.trim()).map_err(|_| invalid("it is not Base64"))?;
     String::from_utf8(bytes).map_err(|_| invalid("it is not text"))
 }
@@ -58,9 +59,9 @@ fn json(value: Serde<serde_json::Value>) -> String {
     value.0.to_string()
 }
 
-fn from_json(text: String) -> Result<Value, Error> {
+fn from_json(text: &str) -> Result<Value, Error> {
     let value: serde_json::Value =
-        serde_json::from_str(&text).map_err(|_| invalid("it is not JSON"))?;
+        serde_json::from_str(text).map_err(|_| invalid("it is not JSON"))?;
     Ok(Value::from(Serde(value)))
 }
 
@@ -114,7 +115,7 @@ fn pick(
 }
 
 /// libsodium's `crypto_box_seal`: only the holder of the private key can open it.
-fn sealed_box(text: String, public_key: String) -> Result<String, Error> {
+fn sealed_box(text: &str, public_key: &str) -> Result<String, Error> {
     let bytes = STANDARD.decode(public_key.trim()).ok();
     let key = bytes
         .and_then(|bytes| <[u8; 32]>::try_from(bytes).ok())

@@ -36,6 +36,7 @@ pub fn json_schema() -> Value {
                 ("value", expression("The value in the answer.")),
                 ("who", expression("Whose credential it is.")),
                 ("scopes", expression("What it may do.")),
+                ("needs", texts("What it has to be able to do.")),
                 ("description", text("One sentence.")),
                 ("env", texts("Variables it is looked for in.")),
                 ("optional", flag("Whether it may stay unknown.")),
@@ -74,7 +75,7 @@ fn reference(name: &str) -> Value {
 }
 
 fn tables(of: Value) -> Value {
-    json!({ "type": "object", "additionalProperties": of })
+    Value::Object(fields(&[("type", json!("object")), ("additionalProperties", of)]))
 }
 
 fn words<'a>(words: impl Iterator<Item = &'a str>) -> Value {
@@ -82,13 +83,13 @@ fn words<'a>(words: impl Iterator<Item = &'a str>) -> Value {
 }
 
 /// A table with these fields and no other.
-fn closed(required: &[&str], fields: Map<String, Value>) -> Value {
-    json!({
-        "type": "object",
-        "properties": fields,
-        "required": required,
-        "additionalProperties": false,
-    })
+fn closed(required: &[&str], properties: Map<String, Value>) -> Value {
+    Value::Object(fields(&[
+        ("type", json!("object")),
+        ("properties", Value::Object(properties)),
+        ("required", json!(required)),
+        ("additionalProperties", json!(false)),
+    ]))
 }
 
 fn fields(fields: &[(&str, Value)]) -> Map<String, Value> {

@@ -24,7 +24,7 @@ use crate::manifest::{Language, Manifest, Provider, Scope};
 use exchange::Exchange;
 use session::Session;
 
-pub use session::{CredentialSource, Stored, Surroundings};
+pub use session::{CredentialSource, Stored, Surroundings, Variables};
 pub use verify::{Credential, Verified};
 
 /// Provisions the services of one provider.

@@ -20,12 +20,18 @@ pub struct Surroundings {
     /// Where local files may be read.
     pub settings: Settings,
     /// The environment's variables.
-    pub env: Arc<dyn Fn(&str) -> Option<String> + Send + Sync>,
+    pub env: Arc<Variables>,
     /// The stored secrets: provider and name of the secret to value.
     pub stored: Arc<Stored>,
     /// Time.
     pub timer: Arc<dyn Timer>,
 }
+
+/// Looks up a variable.
+pub type Variables = dyn Fn(&str) -> Option<String> + Send + Sync;
+
+/// A way to authenticate with its secrets: name, value, where it came from.
+type Complete<'a> = (&'a Auth, Vec<(String, String, CredentialSource)>);
 
 /// Looks up a stored secret; the error says why it cannot be read.
 pub type Stored = dyn Fn(&str, &str) -> Result<Option<String>, String> + Send + Sync;
@@ -81,7 +87,7 @@ fn value_of(around: &Surroundings, name: &str) -> Option<String> {
 pub(super) fn credential<'a>(
     provider: &'a Provider,
     around: &Surroundings,
-) -> Result<Option<(&'a Auth, Vec<(String, String, CredentialSource)>)>, String> {
+) -> Result<Option<Complete<'a>>, String> {
     for auth in &provider.auth {
         let mut found = Vec::new();
         for (secret, names) in &auth.secrets {

@@ -2,8 +2,6 @@
 
 use std::collections::HashMap;
 
-use serde_json::Value;
-
 use super::{Drift, LiveState, MASK, Observation};
 use crate::broker::Live;
 use crate::name::Name;
@@ -58,7 +56,7 @@ fn change((path, given, shown): &Drift) -> Change {
         path: path.to_string(),
         before: Some(shown.clone()),
         after: Some(given.clone()),
-        sensitive: *given == Value::from(MASK),
+        sensitive: given == MASK,
     }
 }
 

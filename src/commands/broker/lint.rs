@@ -40,7 +40,9 @@ pub fn run(context: &mut Context, args: &Args) -> super::super::Answer {
             file.origin = Origin::User;
         }
     }
-    for path in &args.files {
+    // What a description gets wrong stands beside the manifests and is none.
+    let is_manifest = |path: &&PathBuf| path.file_stem().is_none_or(|stem| stem != "lint");
+    for path in args.files.iter().filter(is_manifest) {
         files.push(named(&std::env::current_dir().unwrap_or_default(), path)?);
     }
     let mut sources = Sources::default();
