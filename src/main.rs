@@ -86,7 +86,7 @@ fn start_tracing(verbose: u8) {
         _ => "trace",
     };
     // Our own words: the libraries below would drown them.
-    let default = || format!("warn,prov={level},brokers={level},provision={level}");
+    let default = || format!("off,prov={level},brokers={level},provision={level}");
     let filter = std::env::var("PROV_LOG").unwrap_or_else(|_| default());
     tracing_subscriber::fmt()
         .with_env_filter(tracing_subscriber::EnvFilter::new(filter))

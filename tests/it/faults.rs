@@ -26,7 +26,7 @@ fn digitalocean(mut fault: impl FnMut(&Asked) -> Option<Reply> + Send + 'static)
     let mut posts = 0;
     Cloud::new(move |asked| {
         let method = asked.line.split(' ').next().unwrap_or_default();
-        let is_domains = asked.line.contains(" /v2/domains");
+        let is_domains = asked.line.contains("/v2/domains");
         if let Some(reply) = fault(asked) {
             // The work may be done although the answer is no good.
             if method == "POST" && !matches!(reply, Reply::Json(..) | Reply::Plain(302.., ..)) {
