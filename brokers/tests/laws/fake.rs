@@ -160,14 +160,37 @@ impl Fake {
             if object.is_marked { scope } else { scope.with("marker", &Value::from("")) }
         };
         let Some(tree) = &model.manifest.service.example.object else { return Value::Null };
-        let shown = tree.value(&model.language, &scope(object.belief.params.clone()));
+        let shown = tree.value(&model.language, &scope(self.told(object)));
         let shown = shown.or_else(|_| tree.value(&model.language, &scope(object.params())));
         let mut shown = shown.ok().flatten().unwrap_or_default();
+        // A provider shows what it was not told, too.
+        for param in object.declared.keys().filter(|key| !object.belief.params.contains_key(*key)) {
+            if let Some(place) = model.place_of(param) {
+                let keys: Vec<&str> = place.iter().map(String::as_str).collect();
+                if get(&shown, &keys).is_none() {
+                    put(&mut shown, &keys, Value::Null);
+                }
+            }
+        }
         if let Some((path, value)) = &object.fresh {
             Patch::Set(path.clone(), value.clone()).apply(&mut shown);
         }
         object.patches.iter().for_each(|(_, patch)| patch.apply(&mut shown));
         shown
+    }
+
+    /// The params that an object was told; of a list and a table that it was not, the empty one.
+    fn told(&self, object: &Object) -> Map<String, Value> {
+        let mut params = object.belief.params.clone();
+        for (param, value) in &object.declared {
+            let empty = match value {
+                Value::Array(_) => Value::Array(Vec::new()),
+                Value::Object(_) => Value::Object(Map::new()),
+                _ => continue,
+            };
+            params.entry(param.clone()).or_insert(empty);
+        }
+        params
     }
 
     /// The id of an object.

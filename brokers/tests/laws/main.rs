@@ -5,7 +5,9 @@
 #![cfg(test)]
 
 mod clock;
+mod drift;
 mod fake;
+mod faults;
 mod fit;
 mod json;
 mod laws;
@@ -13,6 +15,7 @@ mod model;
 mod paging;
 mod recipe;
 mod scene;
+mod secrets;
 mod stage;
 mod wire;
 
@@ -55,6 +58,13 @@ async fn hold(manifest: Manifest, root: &Path) -> Row {
         (2, "twice is once", laws::twice_is_once(&stage).await),
         (3, "a lost answer loses nothing", laws::a_lost_answer_loses_nothing(&stage).await),
         (4, "deleting ends with nothing", laws::deleting_ends_with_nothing(&stage).await),
+        (5, "edits are seen", drift::edits_are_seen(&stage).await),
+        (6, "rates are kept", faults::rates_are_kept(&stage).await),
+        (7, "failures are outlived", faults::failures_are_outlived(&stage).await),
+        (8, "hidden is not gone", faults::hidden_is_not_gone(&stage).await),
+        (9, "lists are read to the end", faults::lists_are_read_to_the_end(&stage).await),
+        (10, "secrets are kept", secrets::secrets_are_kept(&stage).await),
+        (11, "updates arrive", drift::updates_arrive(&stage).await),
         (12, "nothing foreign is taken over", laws::nothing_foreign_is_taken_over(&stage).await),
     ];
     Row { service, lines, held }

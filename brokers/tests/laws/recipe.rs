@@ -62,10 +62,11 @@ impl Recipe {
             let whole = Self { path: Vec::new(), how: How::Whole, others: Vec::new() };
             return (!is_elsewhere).then_some(whole);
         };
+        let id = model.id(&model.example, &object);
         // What is made anew has no more than what is shown once.
         let is_enough = |value: &Value| match route.verb.as_str() {
             "recover" => model.once(value).iter().all(|(_, value)| value.is_some()),
-            _ => value.is_object() && is_part(value, &object),
+            _ => is_part(value, &object) && model.id(&model.example, value) == id,
         };
         Self::search(model, template, &scope, &object, is_enough)
     }
@@ -188,7 +189,13 @@ pub fn answer_with(model: &Model, template: &Template, wanted: &Value) -> Option
     let mut row = Map::new();
     keys.into_iter().for_each(|key| drop(row.insert(key, wanted.clone())));
     let row = Value::Object(row);
-    let candidates = [wanted.clone(), Value::from(vec![wanted.clone()]), Value::from(vec![row])];
+    let keyed = provision::value::as_text(wanted);
+    let candidates = [
+        wanted.clone(),
+        Value::from(vec![wanted.clone()]),
+        Value::from(vec![row]),
+        Value::Object(Map::from_iter([(keyed, Value::from("there"))])),
+    ];
     for path in response_paths(model, template) {
         for candidate in &candidates {
             let mut answer = Value::Null;

@@ -1,19 +1,20 @@
 //! One manifest under test, and how a law ends.
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use brokers::local::Settings;
 use brokers::manifest::Manifest;
-use provision::broker::OnChange;
+use provision::broker::{Broker, OnChange};
+use provision::observe::LiveState;
 use regex_lite::Regex;
 use serde_json::{Value, json};
 
 use super::fake::Patch;
 use super::json::{merge, same};
 use super::model::{Model, Wanted};
-use super::scene::Scene;
+use super::laws::lost;
+use super::scene::{Scene, told};
 
 /// How a law that does not simply hold ends.
 #[derive(Clone, Debug)]
@@ -59,8 +60,17 @@ pub struct Stage {
     pub root: PathBuf,
     /// The request that makes an object.
     pub creation: Option<String>,
-    /// Every kind of request that a whole life sends.
-    pub labels: Vec<String>,
+    /// Every kind of request that is sent, and the part of a life that it is sent in.
+    pub labels: Vec<(String, Phase)>,
+}
+
+/// A part of a life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// An instance is asked about, made, looked at and destroyed.
+    Whole,
+    /// It is made and changed, in the way of this place in [`Stage::changes`].
+    Change(usize),
 }
 
 impl Stage {
@@ -93,32 +103,56 @@ impl Stage {
         Scene::new(&self.model, &self.root).await
     }
 
-    /// A whole life, to know which requests there are.
+    /// Whole lives, to know which requests there are.
     async fn rehearse(&mut self) {
-        let scene = self.scene().await;
-        let _ = self.live(&scene).await;
-        let fake = scene.fake();
-        let labels: BTreeSet<String> = fake.log.iter().map(|entry| entry.label.clone()).collect();
-        self.labels = labels.into_iter().collect();
-        self.creation = fake.log.iter().find(|entry| entry.made).map(|entry| entry.label.clone());
-    }
-
-    /// Makes, looks at, changes and destroys an instance.
-    pub async fn live(&self, scene: &Scene) -> Result<(), String> {
-        scene.apply_up_to(self.example(), 4).await?;
-        scene.pull().await;
-        for (_, wanted) in self.changes() {
-            scene.apply_up_to(&wanted, 4).await?;
-        }
-        scene.apply_up_to(self.example(), 4).await?;
-        let mut last = Ok(());
-        for _ in 0..4 {
-            last = scene.teardown().await;
-            if last.is_ok() {
-                break;
+        let phases = (0..self.changes().len()).map(Phase::Change);
+        for phase in std::iter::once(Phase::Whole).chain(phases) {
+            let scene = self.scene().await;
+            let _ = self.live(&scene, phase, 4).await;
+            let fake = scene.fake();
+            for entry in &fake.log {
+                if !self.labels.iter().any(|(label, _)| *label == entry.label) {
+                    self.labels.push((entry.label.clone(), phase));
+                }
+                if entry.made && self.creation.is_none() {
+                    self.creation = Some(entry.label.clone());
+                }
             }
         }
-        last
+    }
+
+    /// Lives a phase; each run is tried so many times. Answers what was not as it is to be.
+    pub async fn live(&self, scene: &Scene, phase: Phase, tries: usize) -> Result<(), String> {
+        if phase == Phase::Whole {
+            let found = scene.preflight(self.example()).await?;
+            if let Some(error) = found.first() {
+                return Err(format!("preflight: {}", told(error)));
+            }
+            let id = &self.model.manifest.service.id;
+            let listed = Broker::list(scene.broker.as_ref(), id).await;
+            listed.map_err(|error| format!("list: {}", told(&error)))?;
+        }
+        scene.apply_up_to(self.example(), tries).await.map_err(|e| format!("apply: {e}"))?;
+        if let Some(lost) = lost(scene).await.first() {
+            return Err(lost.clone());
+        }
+        if let Phase::Change(at) = phase {
+            let Some((param, wanted)) = self.changes().into_iter().nth(at) else { return Ok(()) };
+            let changed = scene.apply_up_to(&wanted, tries).await;
+            return changed.map_err(|error| format!("update of {param}: {error}"));
+        }
+        for observation in scene.pull().await {
+            if let LiveState::Error(error) = observation.state {
+                return Err(format!("pull: {error}"));
+            }
+        }
+        let mut last = scene.teardown().await;
+        for _ in 1..tries {
+            if last.is_err() {
+                last = scene.teardown().await;
+            }
+        }
+        last.map_err(|error| format!("teardown: {error}"))
     }
 
     /// For every param that changes in place, an instance in which it is another.
@@ -149,15 +183,27 @@ impl Stage {
         Wanted { name: name.to_owned(), ..self.example().clone() }
     }
 
-    /// An instance of another name and another ref.
-    pub fn another(&self, serial: usize) -> Wanted {
+    /// An instance that is another in everything that can be seen of it, with what its object has that
+    /// no param says.
+    pub fn another(&self) -> (Wanted, Vec<(String, Patch)>) {
         let pattern = self.model.manifest.service.name.pattern.as_deref();
         let name = &self.example().name;
-        let name = [format!("{name}{serial}"), format!("x{serial}{name}")]
-            .into_iter()
-            .find(|name| fits(pattern, name))
-            .unwrap_or_else(|| name.clone());
-        Wanted { name, reference: format!("other{serial}"), ..self.example().clone() }
+        let name = self.another_text(name, pattern).unwrap_or_else(|| name.clone());
+        let mut wanted = Wanted { name, reference: "other".to_owned(), ..self.example().clone() };
+        let scope = self.model.scope(&wanted);
+        let mut patches = Vec::new();
+        for (param, _) in self.visible() {
+            match self.edit(&param) {
+                Some((Some(Patch::Over(_)), _)) => {
+                    let edits = &self.model.manifest.service.example.edits;
+                    let over = self.model.tree(&edits.get(&param).cloned(), &scope);
+                    patches.push((param, Patch::Over(over)));
+                }
+                Some((Some(_), value)) => drop(wanted.params.insert(param, value)),
+                _ => {}
+            }
+        }
+        (wanted, patches)
     }
 
     /// How somebody else edits a param, and what it is then.
