@@ -121,3 +121,16 @@ fn every_link_leads_somewhere() {
         }
     }
 }
+
+#[test]
+fn every_service_is_described() {
+    let read = |name: &str| std::fs::read_to_string(workspace().join("docs").join(name)).unwrap();
+    let (providers, local) = (read("providers.md"), read("local-services.md"));
+    let list = sandbox().run("brokers --json").ok().json();
+    for service in list["services"].as_array().unwrap() {
+        let id = service["service"].as_str().unwrap();
+        let is_described =
+            providers.contains(&format!("\n| `{id}` |")) || local.contains(&format!("\n## {id}\n"));
+        assert!(is_described, "{id} is neither in docs/providers.md nor in docs/local-services.md");
+    }
+}

@@ -1,4 +1,4 @@
-//! Every example runs: it applies, is clean afterwards, and goes again.
+//! Every example runs: it applies, is clean afterwards, and goes again. Those at providers are planned.
 
 use prov_test::{Sandbox, files};
 
@@ -61,6 +61,26 @@ fn exec() {
     live(&example("exec"), "");
 }
 
+/// An example whose services are at providers: planned, which asks nobody, and not applied.
+fn planned(name: &str, steps: usize) {
+    let sandbox = example(name);
+    sandbox.run("validate").ok();
+    let plan = sandbox.run("plan --json").ok().json();
+    assert_eq!(plan["steps"].as_array().map(Vec::len), Some(steps), "{name}");
+    sandbox.run("check").exits(2);
+    let refused = sandbox.run("apply").exits(1);
+    assert!(refused.stderr.contains("There is no credential for "), "{}", refused.stderr);
+    assert_eq!(sandbox.run("state list").ok().stdout, "", "{name}");
+}
+
+#[test]
+fn at_providers() {
+    planned("cloudflare", 11);
+    planned("vercel", 5);
+    planned("digitalocean", 7);
+    planned("full-stack", 8);
+}
+
 #[test]
 fn every_example_is_run() {
     let text = std::fs::read_to_string(workspace().join("tests/it/examples.rs")).unwrap();
@@ -69,6 +89,8 @@ fn every_example_is_run() {
         if !entry.path().is_dir() {
             continue;
         }
-        assert!(text.contains(&format!("example(\"{name}\")")), "examples/{name} is not run");
+        let is_run =
+            ["example", "planned"].iter().any(|verb| text.contains(&format!("{verb}(\"{name}\"")));
+        assert!(is_run, "examples/{name} is not run");
     }
 }

@@ -303,6 +303,19 @@ fn every_room_uses_only_what_stands_before_it() {
     none("a room uses only what stands before it", &breaches);
 }
 
+#[test]
+fn no_provider_is_named_in_code() {
+    let catalog = fs::read_dir(workspace().join("brokers/catalog")).unwrap().flatten();
+    let providers: Vec<String> =
+        catalog.map(|entry| entry.file_name().into_string().unwrap()).collect();
+    assert!(providers.len() > 5, "the catalogue is not found any more");
+    let breaches = lines_that(|source, line| {
+        let code = line.split("//").next().unwrap_or_default().to_lowercase();
+        !source.is_test() && providers.iter().any(|provider| code.contains(provider.as_str()))
+    });
+    none("what is special about a provider is in its files", &breaches);
+}
+
 /// What the engine must not know: providers, HTTP, terminals, databases, arguments. The YAML reader
 /// brings `annotate-snippets` and `anstyle`, which arrange text and touch no terminal.
 #[test]
