@@ -99,7 +99,7 @@ impl Client {
         let started = self.timer.elapsed();
         tracing::debug!(method = %call.method, url = %self.redactor.text(&call.url), "request");
         if let Some(body) = call.payload.shown() {
-            tracing::debug!(body = %self.redactor.text(&body), "request body");
+            tracing::debug!(body = %self.redactor.body(body.as_bytes()), "request body");
         }
         let request = call.build(&self.inner)?;
         let response = request.send().await.map_err(|error| failure::of(&error, call))?;
@@ -109,10 +109,7 @@ impl Client {
         let body = read(response, call).await?;
         let took = self.timer.elapsed().saturating_sub(started);
         tracing::debug!(status, ms = took.as_millis(), bytes = body.len(), "answer");
-        tracing::debug!(
-            body = %self.redactor.text(&String::from_utf8_lossy(&body)),
-            "answer body"
-        );
+        tracing::debug!(body = %self.redactor.body(&body), "answer body");
         if (300..400).contains(&status) && status != 304 {
             let to = redirect.and_then(|to| to.to_str().map(str::to_owned).ok());
             return Err(failure::redirected(call, &to.unwrap_or_default()));

@@ -81,8 +81,21 @@ impl RestBroker {
     }
 
     async fn session(&self) -> Result<&Session, BrokerError> {
-        let open = || async { Session::open(&self.provider, &self.language, &self.around) };
+        let open = || async {
+            let session = Session::open(&self.provider, &self.language, &self.around)?;
+            self.secret_fields().iter().for_each(|name| session.client.redactor.add_field(name));
+            Ok::<_, BrokerError>(session)
+        };
         self.session.get_or_try_init(open).await
+    }
+
+    /// The names of the fields that secret outputs are read from.
+    fn secret_fields(&self) -> HashSet<String> {
+        let rules = self.manifests.values().flat_map(|manifest| &manifest.service.outputs);
+        let expressions = rules.filter(|rule| rule.sensitive).filter_map(|r| r.value.single());
+        let outlines = expressions.filter_map(|text| self.language.outline(text).ok());
+        let leaf = |path: String| path.rsplit('.').next().map(str::to_owned);
+        outlines.flat_map(|outline| outline.names).filter_map(leaf).collect()
     }
 
     /// An exchange without an instance.

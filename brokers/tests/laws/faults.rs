@@ -134,6 +134,7 @@ pub async fn lists_are_read_to_the_end(stage: &Stage) -> Verdict {
 async fn find(stage: &Stage, scene: &Scene) -> Result<Option<String>, String> {
     let wanted = stage.example();
     let request = FindRequest {
+        is_unsure: false,
         address: Address {
             project: Name::from(PROJECT),
             stage: Name::from(STAGE),

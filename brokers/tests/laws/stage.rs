@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 
 use super::fake::Patch;
 use super::json::{merge, same};
-use super::model::{Model, Wanted};
 use super::laws::lost;
+use super::model::{Model, Wanted};
 use super::scene::{Scene, told};
 
 /// How a law that does not simply hold ends.

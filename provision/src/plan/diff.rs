@@ -153,7 +153,8 @@ impl<'a> Planner<'a> {
             // Nobody knows what the update that failed left behind.
             decision.work = Work::Update;
         }
-        if decision.work == Work::Nothing {
+        // Of what is live and differs, the params are what can be named.
+        if decision.work == Work::Nothing || decision.reason == Reason::Drifted {
             decision = self.edited(spec, service).unwrap_or(decision);
         }
         self.by_owner(spec, entry, decision)
