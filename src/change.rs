@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use provision::broker::ErrorKind;
+use provision::broker::{BrokerError, ErrorKind};
 use provision::config::Desired;
 use provision::diagnostic::{Diagnostic, Diagnostics};
 use provision::name::Name;
@@ -107,6 +107,18 @@ pub async fn look(
     Ok(refreshed)
 }
 
+/// Errors that read the same, with the instances that have them.
+fn grouped(found: Vec<(Name, BrokerError)>) -> Vec<(Vec<Name>, BrokerError)> {
+    let mut groups: Vec<(Vec<Name>, BrokerError)> = Vec::new();
+    for (reference, error) in found {
+        match groups.iter_mut().find(|(_, known)| known.message == error.message) {
+            Some((references, _)) => references.push(reference),
+            None => groups.push((vec![reference], error)),
+        }
+    }
+    groups
+}
+
 /// Asks the brokers what stands against a plan, before anything is changed.
 async fn require_sound(
     project: &Project,
@@ -117,16 +129,17 @@ async fn require_sound(
     let Some(desired) = desired else { return Ok(()) };
     let found = observe::preflight(plan, desired, journal, &project.world).await;
     let mut problems = Diagnostics::default();
-    let mut said = BTreeSet::new();
-    for (reference, error) in found {
+    for (references, error) in grouped(found) {
         let text = sentence(&error.to_string());
-        // What is wrong with a credential is wrong once, however many instances need it.
-        let is_common = error.kind == ErrorKind::Unauthorized;
-        if is_common && !said.insert(text.clone()) {
-            continue;
-        }
-        let summary = if is_common { text } else { format!("`{reference}`: {text}") };
-        let problem = Diagnostic::error("preflight", summary).about(&reference);
+        let problem = match references.as_slice() {
+            // What is wrong with a credential is wrong once, however many instances need it.
+            _ if error.kind == ErrorKind::Unauthorized => Diagnostic::error("preflight", text),
+            [one] => Diagnostic::error("preflight", format!("`{one}`: {text}")).about(one),
+            many => {
+                let names: Vec<String> = many.iter().map(|name| format!("`{name}`")).collect();
+                Diagnostic::error("preflight", format!("{}: {text}", names.join(", ")))
+            }
+        };
         problems.push(problem.maybe_help(error.help));
     }
     if problems.has_errors() {

@@ -40,10 +40,10 @@ pub async fn run(context: &mut Context, args: &Args) -> super::Answer {
     let desired = context.desired(&mut project)?;
     let _lock = project.lock("prov apply", args.writing.lock_timeout).await?;
     let mut journal = project.load().await?.journal;
-    let mut edited = Default::default();
+    let (mut edited, mut gone) = Default::default();
     if args.refresh {
         let seen = look(&project, journal.clone(), args.writing.parallelism).await?;
-        edited = seen.edited;
+        (edited, gone) = (seen.edited, seen.gone);
         if seen.journal != journal {
             journal = seen.journal;
             save(&project, &mut journal).await?;
@@ -57,7 +57,7 @@ pub async fn run(context: &mut Context, args: &Args) -> super::Answer {
     if let Some(saved) = &saved {
         saved.check_basis(&basis)?;
     }
-    let options = Options { prune, force, edited, ..Options::default() };
+    let options = Options { prune, force, edited, gone, ..Options::default() };
     let plan = make_plan(&project, &desired, &journal, options).await?;
     if let Some(saved) = &saved {
         saved.check_plan(&plan)?;

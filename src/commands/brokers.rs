@@ -68,7 +68,7 @@ fn as_json(line: &Line) -> Value {
         "kind": line.kind,
         "provider": line.provider,
         "capabilities": line.can,
-        "foundBy": line.found_by,
+        "found_by": line.found_by,
         "from": line.from,
         "description": line.description,
     })

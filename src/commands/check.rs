@@ -36,7 +36,7 @@ pub async fn run(context: &mut Context, args: Args) -> super::Answer {
     let mut options = Options { prune, ..Options::default() };
     if args.refresh {
         let seen = look(&project, journal, PARALLELISM).await?;
-        (journal, options.edited) = (seen.journal, seen.edited);
+        (journal, options.edited, options.gone) = (seen.journal, seen.edited, seen.gone);
     }
     let plan = make_plan(&project, &desired, &journal, options).await?;
     show_plan(context, &plan, false);

@@ -16,7 +16,7 @@ use crate::view;
 #[derive(clap::Args, Debug)]
 pub struct Args {
     /// Save the plan; `prov apply FILE` executes exactly it
-    #[arg(short, long, value_name = "FILE")]
+    #[arg(short, long, value_name = "FILE", conflicts_with = "refresh")]
     out: Option<PathBuf>,
     /// Exit with 2 when there are changes
     #[arg(long, visible_alias = "detailed-exitcode")]
@@ -49,7 +49,7 @@ pub async fn run(context: &mut Context, args: Args) -> super::Answer {
     let mut options = Options { prune, force: args.force, ..Options::default() };
     if args.refresh {
         let seen = look(&project, journal, PARALLELISM).await?;
-        (journal, options.edited) = (seen.journal, seen.edited);
+        (journal, options.edited, options.gone) = (seen.journal, seen.edited, seen.gone);
     }
     let plan = make_plan(&project, &desired, &journal, options).await?;
     show_plan(context, &plan, args.all);

@@ -230,7 +230,7 @@ fn what_is_wrong_is_said_before_anything_is_made() {
     });
     let sandbox = project(&cloud.url);
     let config = format!(
-        "{DOMAIN}\n[[instances]]\nref = \"web\"\nservice = \"digitalocean-droplet\"\nname = \"web 1\"\n\
+        "{DOMAIN}\n[[instances]]\nref = \"web\"\nservice = \"digitalocean-droplet\"\nname = \"web-1\"\n\
          params = {{ region = \"fra2\", size = \"s-1vcpu-1gb\", image = \"debian-12-x64\" }}\n"
     );
     sandbox.file("prov.toml", &config);

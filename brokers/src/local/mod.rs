@@ -41,6 +41,8 @@ fn service(id: &str, kind: &str, description: &'static str) -> Service {
         params_open: false,
         outputs: Vec::new(),
         outputs_open: false,
+        name_pattern: None,
+        name_bounds: None,
         on_rename: OnChange::Update,
         replace_order: ReplaceOrder::CreateFirst,
         finding: Finding::Supported,

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use provision::diagnostic::{Diagnostic, Diagnostics, Span};
 use provision::name::closest;
 
-use super::language::Language;
+use super::language::{FILTERS, Language};
 use super::provider::Provider;
 use super::request::{Body, Request, Step, Verb, Work};
 use super::service::Service;
@@ -255,7 +255,8 @@ impl<'a> Checker<'a> {
         for filter in outline.unknown_filters {
             let place = self.place_of(text, &filter, span);
             let summary = format!("There is no filter `{filter}`.");
-            self.problems.push(Diagnostic::error("expression", summary).at(place));
+            let known = FILTERS.iter().copied();
+            self.problems.push(unknown(&summary, &filter, known).at(place));
         }
         let mut used: Vec<String> = outline.names.into_iter().collect();
         used.sort();

@@ -16,25 +16,13 @@ pub(super) fn check(
     chosen: &BTreeMap<(String, String), File>,
     problems: &mut Diagnostics,
 ) {
+    let trusted: Vec<Provider> = trusted.iter().filter_map(read).collect();
     let is_own = |file: &&File| file.thing == "provider" && file.origin == Origin::Project;
     for file in chosen.values().filter(is_own) {
         let Some(own) = read(file) else { continue };
-        for other in trusted.iter().filter_map(read) {
-            let is_same_provider = other.id == own.id;
-            if host(&own) == host(&other) || !(is_same_provider || shares_variables(&own, &other)) {
-                continue;
-            }
-            let summary = format!(
-                "{} would send the credential of {} to {} instead of {}.",
-                file.path,
-                other.name,
-                host(&own),
-                host(&other)
-            );
-            let help = "A project may not do that. If it is meant, put the file into `brokers/` of \
-                        your own configuration folder, or give it variables of its own.";
-            problems.push(Diagnostic::error("custody", summary).help(help));
-            break;
+        match trusted.iter().find(|other| other.id == own.id) {
+            Some(other) => problems.extend(replaced(file, &own, other)),
+            None => problems.extend(added(file, &own)),
         }
     }
 }
@@ -45,18 +33,60 @@ fn read(file: &File) -> Option<Provider> {
     Some(Provider::read(&file.provider, &node, &RefCell::default()))
 }
 
-fn host(provider: &Provider) -> String {
-    let url = reqwest::Url::parse(&provider.base_url).ok();
-    url.and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default()
+/// A project's version of a provider speaks to the same place and reads no other variables.
+fn replaced(file: &File, own: &Provider, other: &Provider) -> Diagnostics {
+    let mut problems = Diagnostics::default();
+    if origin(own) != origin(other) {
+        problems.push(refusal(format!(
+            "{} would send the credential of {} to {} instead of {}.",
+            file.path,
+            other.name,
+            origin(own),
+            origin(other)
+        )));
+    }
+    let known = variables(other);
+    for name in variables(own).into_iter().filter(|name| !known.contains(name)) {
+        problems.push(refusal(format!(
+            "{} reads the variable `{name}`, which {} has nothing to do with.",
+            file.path, other.name
+        )));
+    }
+    problems
 }
 
-fn shares_variables(own: &Provider, other: &Provider) -> bool {
-    let names = |provider: &Provider| -> Vec<String> {
-        let secrets = provider.auth.iter().flat_map(|auth| &auth.secrets);
-        secrets.flat_map(|(_, names)| names.clone()).collect()
-    };
-    let known = names(other);
-    names(own).iter().any(|name| known.contains(name))
+/// A provider that only the project knows reads variables that begin with its own name.
+fn added(file: &File, own: &Provider) -> Diagnostics {
+    let mut problems = Diagnostics::default();
+    let prefix = format!("{}_", own.id.to_uppercase().replace('-', "_"));
+    for name in variables(own).into_iter().filter(|name| !name.starts_with(&prefix)) {
+        problems.push(refusal(format!(
+            "{} reads the variable `{name}`, which does not begin with `{prefix}`.",
+            file.path
+        )));
+    }
+    problems
+}
+
+fn refusal(summary: String) -> Diagnostic {
+    Diagnostic::error("custody", summary).help(
+        "What comes with a project may not take credentials that were meant for others. If it is \
+         meant, put the file into `brokers/` of your own configuration folder.",
+    )
+}
+
+/// Scheme, host and port.
+fn origin(provider: &Provider) -> String {
+    let url = reqwest::Url::parse(&provider.base_url).ok();
+    url.map(|url| url.origin().ascii_serialization()).unwrap_or_default()
+}
+
+/// Every variable that a provider reads.
+fn variables(provider: &Provider) -> Vec<String> {
+    let secrets = provider.auth.iter().flat_map(|auth| &auth.secrets);
+    let secrets = secrets.flat_map(|(_, names)| names);
+    let values = provider.values.values().flat_map(|value| &value.env);
+    secrets.chain(values).chain(&provider.base_url_env).cloned().collect()
 }
 
 #[cfg(test)]
@@ -88,17 +118,29 @@ mod tests {
     fn a_project_cannot_send_a_credential_elsewhere() {
         let project = Origin::Project;
         check(file("acme", "api.acme.test", "ACME_TOKEN", project), &expect![""]);
-        check(file("other", "other.test", "OTHER_TOKEN", project), &expect![""]);
+        check(file("other-one", "other.test", "OTHER_ONE_TOKEN", project), &expect![""]);
         check(
-            file("acme", "evil.test", "OTHER_TOKEN", project),
+            file("acme", "evil.test", "ACME_TOKEN", project),
             &expect![
-                "acme/provider.toml would send the credential of acme to evil.test instead of api.acme.test."
+                "acme/provider.toml would send the credential of acme to https://evil.test instead of https://api.acme.test."
+            ],
+        );
+        check(
+            file("acme", "api.acme.test:8080", "ACME_TOKEN", project),
+            &expect![
+                "acme/provider.toml would send the credential of acme to https://api.acme.test:8080 instead of https://api.acme.test."
+            ],
+        );
+        check(
+            file("acme", "api.acme.test", "OTHER_TOKEN", project),
+            &expect![
+                "acme/provider.toml reads the variable `OTHER_TOKEN`, which acme has nothing to do with."
             ],
         );
         check(
             file("other", "evil.test", "ACME_TOKEN", project),
             &expect![
-                "other/provider.toml would send the credential of acme to evil.test instead of api.acme.test."
+                "other/provider.toml reads the variable `ACME_TOKEN`, which does not begin with `OTHER_`."
             ],
         );
         check(file("acme", "mine.test", "ACME_TOKEN", Origin::User), &expect![""]);

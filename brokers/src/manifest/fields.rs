@@ -38,7 +38,10 @@ impl<'a> Fields<'a> {
 
     /// The value of a field.
     pub(super) fn node(&self, key: &'static str) -> Option<&'a Node> {
-        self.known.borrow_mut().push(key);
+        let mut known = self.known.borrow_mut();
+        if !known.contains(&key) {
+            known.push(key);
+        }
         self.node.get(key)
     }
 
@@ -69,6 +72,11 @@ impl<'a> Fields<'a> {
 
     pub(super) fn text_at(&self, key: &'static str) -> Option<At<String>> {
         read::text(self.node(key)?, &mut self.problems.borrow_mut())
+    }
+
+    /// The text of a field that was asked for already.
+    pub(super) fn text_again(&self, key: &'static str) -> Option<At<String>> {
+        read::text(self.node.get(key)?, &mut self.problems.borrow_mut())
     }
 
     pub(super) fn text(&self, key: &'static str) -> Option<String> {

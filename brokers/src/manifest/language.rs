@@ -9,7 +9,7 @@ use super::functions;
 use crate::local::Settings;
 
 /// The names of filters that minijinja and we provide, for finding typing errors.
-const FILTERS: &[&str] = &[
+pub(super) const FILTERS: &[&str] = &[
     "abs",
     "attr",
     "batch",

@@ -170,9 +170,11 @@ impl Step {
 
 impl Request {
     pub(super) fn read(fields: &Fields<'_>) -> Option<Self> {
-        let (method, path, span) = line(fields)?;
+        // Every field is asked for before the first mistake ends it, so that none seems unknown.
+        let line = line(fields);
         let safe = fields.flag("safe");
-        Some(Self {
+        let (method, path, span) = line.clone().unwrap_or_default();
+        let request = Self {
             safe: safe.unwrap_or(!matches!(method.as_str(), "POST" | "PATCH")),
             method,
             path,
@@ -187,7 +189,8 @@ impl Request {
             accept: fields.template("accept"),
             fail: fields.template("fail"),
             paging: fields.text("paging"),
-        })
+        };
+        line.map(|_| request)
     }
 
     /// Whether the answer is a list, be it one that comes whole.
@@ -206,7 +209,7 @@ impl Request {
 /// Method and path of the field `request`.
 fn line(fields: &Fields<'_>) -> Option<(String, Template, Span)> {
     fields.required("request")?;
-    let text = fields.text_at("request")?;
+    let text = fields.text_again("request")?;
     let Some((method, path)) = text.value.split_once(' ').filter(|(method, path)| {
         METHODS.contains(method) && path.starts_with('/') && !path.starts_with("//")
     }) else {

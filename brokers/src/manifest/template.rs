@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use super::language::Language;
 
 /// A text that may hold expressions.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Template {
     parts: Vec<Part>,
     /// Where it is written.

@@ -33,6 +33,8 @@ pub(super) fn service(manifest: &Manifest) -> provision::broker::Service {
         params_open: false,
         outputs: rules.outputs.iter().map(output).collect(),
         outputs_open: false,
+        name_pattern: rules.name.pattern.clone().map(Into::into),
+        name_bounds: rules.name.bounds,
         on_rename: rules.name.on_change,
         replace_order: rules.replace.unwrap_or(standard),
         finding: match rules.verb("find") {

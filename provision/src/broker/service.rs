@@ -30,6 +30,10 @@ pub struct Service {
     pub outputs: Vec<OutputSchema>,
     /// Whether any other output key may be referenced too.
     pub outputs_open: bool,
+    /// What an instance's name may be: the regular expression that the whole of it must match.
+    pub name_pattern: Option<Cow<'static, str>>,
+    /// The least and the greatest length of a name.
+    pub name_bounds: Option<(i64, i64)>,
     /// What a changed name or plan means.
     pub on_rename: OnChange,
     /// In which order a replacement happens.

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
+use regex_lite::Regex;
 use serde_json::Value;
 
 use super::expression::outputs_in;
@@ -28,6 +29,7 @@ pub fn check(
         let service = service(instance, catalog, problems);
         if let Some(service) = service {
             params::check(instance, service, rules, problems);
+            check_name(instance, service, problems);
             check_plan(instance, service, problems);
             check_bind(instance, service, problems);
             check_labels(instance, service, (placed, &positions, catalog), problems);
@@ -132,6 +134,29 @@ fn check_plan(instance: &Placed<'_>, service: &Service, problems: &mut Diagnosti
             .about(&instance.spec.reference)
             .help(help),
     );
+}
+
+/// A name that is written out has to be one that the service takes.
+fn check_name(instance: &Placed<'_>, service: &Service, problems: &mut Diagnostics) {
+    let name = instance.spec.name.as_str();
+    if name.contains("${") || name.starts_with('@') {
+        return;
+    }
+    let length = i64::try_from(name.chars().count()).unwrap_or(i64::MAX);
+    let what = match (service.name_bounds, service.name_pattern.as_deref()) {
+        (Some((min, _)), _) if length < min => format!("has at least {min} characters"),
+        (Some((_, max)), _) if length > max => format!("has at most {max} characters"),
+        (_, Some(pattern)) if !is_like(name, pattern) => format!("looks like `{pattern}`"),
+        _ => return,
+    };
+    let summary = format!("`{name}` cannot be the name of a `{}`: it {what}.", service.id);
+    problems.push(
+        Diagnostic::error("wrong-name", summary).at(instance.span).about(&instance.spec.reference),
+    );
+}
+
+fn is_like(text: &str, pattern: &str) -> bool {
+    Regex::new(&format!("^(?:{pattern})$")).is_ok_and(|regex| regex.is_match(text))
 }
 
 fn check_bind(instance: &Placed<'_>, service: &Service, problems: &mut Diagnostics) {

@@ -1,6 +1,6 @@
 //! A journal brought to what is live.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::{Drift, LiveState, MASK, Observation};
 use crate::broker::Live;
@@ -16,6 +16,8 @@ pub struct Refreshed {
     /// By instance, params that the provider shows other than they are declared: from what it shows
     /// to what is declared.
     pub edited: HashMap<Name, Vec<Change>>,
+    /// Instances that are gone.
+    pub gone: HashSet<Name>,
     /// What could not be looked at, and why.
     pub errors: Vec<(Name, String)>,
 }
@@ -29,11 +31,14 @@ pub fn refresh(
     seen: &[Observation],
     world: &World,
 ) -> Result<Refreshed, VaultError> {
-    let (mut edited, mut errors) = (HashMap::new(), Vec::new());
+    let (mut edited, mut gone, mut errors) = (HashMap::new(), HashSet::new(), Vec::new());
     for observation in seen {
         let reference = &observation.reference;
         match (&observation.state, &observation.live) {
-            (LiveState::Missing, _) => forget(&mut journal, reference),
+            (LiveState::Missing, _) => {
+                forget(&mut journal, reference);
+                gone.insert(reference.clone());
+            }
             (LiveState::Error(error), _) => errors.push((reference.clone(), error.clone())),
             (LiveState::Drifted(drift), Some(live)) => {
                 let of_params = |drift: &&Drift| drift.0.as_str().starts_with("params.");
@@ -48,7 +53,7 @@ pub fn refresh(
             _ => {}
         }
     }
-    Ok(Refreshed { journal, edited, errors })
+    Ok(Refreshed { journal, edited, gone, errors })
 }
 
 fn change((path, given, shown): &Drift) -> Change {

@@ -122,7 +122,9 @@ impl<'a> Planner<'a> {
         if spec.adopt && self.input.options.found.contains(&spec.reference) {
             return Decision::new(Action::Adopt, Reason::Adopted, Work::Adopt);
         }
-        Decision::new(Action::Create, Reason::New, Work::Provision)
+        let is_gone = self.input.options.gone.contains(&spec.reference);
+        let reason = if is_gone { Reason::Gone } else { Reason::New };
+        Decision::new(Action::Create, reason, Work::Provision)
     }
 
     fn present(

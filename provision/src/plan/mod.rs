@@ -205,6 +205,8 @@ pub struct Options {
     pub found: HashSet<Name>,
     /// Digests of the local files that instances point at.
     pub contents: HashMap<Name, String>,
+    /// Instances that were made and are gone.
+    pub gone: HashSet<Name>,
     /// By instance, params that the provider shows other than they are declared.
     pub edited: HashMap<Name, Vec<Change>>,
 }

@@ -10,6 +10,8 @@ use crate::state::Verb;
 pub enum Reason {
     /// It is declared and not there.
     New,
+    /// It was there, and is gone at the provider.
+    Gone,
     /// Everything is as declared.
     UpToDate,
     /// Its params differ.
@@ -89,6 +91,7 @@ impl Reason {
     pub fn code(&self) -> &'static str {
         match self {
             Self::New => "new",
+            Self::Gone => "gone",
             Self::UpToDate => "up-to-date",
             Self::ParamsChanged => "params-changed",
             Self::PlanChanged => "plan-changed",
@@ -125,6 +128,7 @@ impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::New => f.write_str("new"),
+            Self::Gone => f.write_str("gone, will be made again"),
             Self::UpToDate => f.write_str("up to date"),
             Self::ParamsChanged => f.write_str("params changed"),
             Self::PlanChanged => f.write_str("plan changed"),

@@ -39,6 +39,8 @@ pub fn all() -> Vec<Service> {
         Service {
             plans: Plans::Named(vec!["small", "large"]),
             outputs: vec![plain("id"), OutputSchema::secret("password", "A secret that stays.")],
+            name_pattern: None,
+            name_bounds: None,
             on_rename: OnChange::Replace,
             replace_order: ReplaceOrder::DeleteFirst,
             ..service(DATABASE, "database", &["region"])
@@ -77,6 +79,8 @@ fn service(id: &str, kind: &str, fixed: &[&'static str]) -> Service {
         params_open: false,
         outputs: Vec::new(),
         outputs_open: false,
+        name_pattern: None,
+        name_bounds: None,
         on_rename: OnChange::Update,
         replace_order: ReplaceOrder::CreateFirst,
         finding: Finding::Supported,

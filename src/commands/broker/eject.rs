@@ -42,6 +42,9 @@ pub fn run(context: &mut Context, args: &Args) -> super::super::Answer {
         let io = |error: std::io::Error| {
             Failure::new(Exit::Error, "io", format!("{path} cannot be written: {error}."))
         };
+        if place.exists() && args.provider && file.thing != "provider" {
+            continue;
+        }
         if place.exists() {
             let summary = format!("{path} is there already.");
             let help = "It is the one that counts. Remove it to start over from the built-in one.";

@@ -34,11 +34,9 @@ pub struct Args {
 pub fn run(context: &mut Context, args: &Args) -> super::super::Answer {
     let mut problems = Diagnostics::default();
     let mut files = context.manifest_files(&mut problems);
-    for file in &mut files {
-        if file.origin == Origin::Project && !args.files.is_empty() {
-            // What was named is checked; the rest only has to be there.
-            file.origin = Origin::User;
-        }
+    if !args.files.is_empty() {
+        // What was named is checked; of the rest only the providers have to be there.
+        files.retain(|file| file.origin == Origin::BuiltIn || file.thing == "provider");
     }
     // What a description gets wrong stands beside the manifests and is none.
     let is_manifest = |path: &&PathBuf| path.file_stem().is_none_or(|stem| stem != "lint");
@@ -53,7 +51,11 @@ pub fn run(context: &mut Context, args: &Args) -> super::super::Answer {
         return Err(Failure::of(Exit::Error, problems));
     }
     let mut manifests = manifests;
-    manifests.retain(|manifest| manifest.file.origin == Origin::Project);
+    let is_asked = |manifest: &Manifest| match args.files.is_empty() {
+        true => manifest.file.origin != Origin::BuiltIn,
+        false => args.files.iter().any(|path| path.display().to_string() == manifest.file.path),
+    };
+    manifests.retain(is_asked);
     let report = match args.openapi.is_empty() {
         false => Some(described(context, &args.openapi, &manifests, &mut sources)?),
         true => None,

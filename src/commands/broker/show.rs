@@ -115,6 +115,15 @@ fn change(on_change: OnChange) -> &'static str {
     }
 }
 
+/// The word of a manifest for it.
+fn word(on_change: OnChange) -> &'static str {
+    match on_change {
+        OnChange::Update => "update",
+        OnChange::Replace => "replace",
+        OnChange::Ignore => "ignore",
+    }
+}
+
 /// An instance of the service as it is written in a config.
 fn example(manifest: &Manifest) -> String {
     let rules = &manifest.service;
@@ -185,8 +194,8 @@ fn as_json(manifest: &Manifest) -> Value {
                 "default": rule.param.default,
                 "enum": rule.param.allowed,
                 "sensitive": rule.param.sensitive,
-                "onChange": change(rule.param.on_change),
-                "isShown": rule.read.is_some(),
+                "on_change": word(rule.param.on_change),
+                "is_shown": rule.read.is_some(),
             })
         })
         .collect();

@@ -177,7 +177,9 @@ impl Bench {
             }
             trials.push(Trial { what: "update", seen: self.update(manifest).await? });
         }
-        trials.push(Trial { what: "delete", seen: self.delete().await? });
+        if self.journal().await?.instances.get(REFERENCE).is_some() {
+            trials.push(Trial { what: "delete", seen: self.delete().await? });
+        }
         Ok(trials)
     }
 
@@ -186,7 +188,8 @@ impl Bench {
         let journal = self.journal().await?;
         let found = observe::preflight(&plan, &self.desired, &journal, &self.world).await;
         if let Some((_, error)) = found.first() {
-            return Ok(Err(sentence(&error.to_string())));
+            let help = error.help.as_ref().map(|help| format!(" {help}")).unwrap_or_default();
+            return Ok(Err(format!("{}{help}", sentence(&error.to_string()))));
         }
         let ended = self.execute(&plan, Some(&self.desired)).await?;
         let journal = self.journal().await?;

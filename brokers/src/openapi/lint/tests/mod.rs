@@ -106,11 +106,11 @@ const PROVIDER: &str = r#"
 name = "Things"
 base_url = "https://api.example.com/v1"
 [[auth]]
-secrets = { token = ["TOKEN"] }
+secrets = { token = ["EXAMPLE_TOKEN"] }
 headers = { Authorization = "Bearer {{ token }}" }
 [values.team]
 description = "The team."
-env = ["TEAM"]
+env = ["EXAMPLE_TEAM"]
 optional = true
 [defaults]
 headers = { X-Team = "a" }
