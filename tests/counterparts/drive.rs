@@ -228,6 +228,7 @@ impl<'a> Drive<'a> {
             params: self.resolved(),
             instance_id: None,
             idempotency_key: None,
+            is_unsure: false,
             known: Vec::new(),
         };
         let found = self.broker.find(&request).await;
