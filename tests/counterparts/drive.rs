@@ -223,7 +223,6 @@ impl<'a> Drive<'a> {
         }
         self.begin("find", self.imitation());
         let request = FindRequest {
-            is_unsure: false,
             address: self.address.clone(),
             params: self.resolved(),
             instance_id: None,
