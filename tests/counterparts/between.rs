@@ -5,6 +5,9 @@ use std::sync::{Arc, Mutex};
 
 use crate::wire::Message;
 
+/// The status that stands for an answer that never came.
+pub const BROKEN: u16 = 599;
+
 /// A request, and what the counterpart said to it.
 #[derive(Clone)]
 pub struct Passed {
@@ -63,8 +66,10 @@ impl Between {
 
 fn pass(stream: &TcpStream, counterpart: SocketAddr, state: &Mutex<State>) {
     let Ok(Some(request)) = Message::read(stream) else { return };
-    let answer = request.send(counterpart).unwrap_or_else(|error| {
-        Message::answer(599, &serde_json::json!({ "broken": error.to_string() }))
+    let answered = request.send(counterpart);
+    let is_broken = answered.is_err();
+    let answer = answered.unwrap_or_else(|error| {
+        Message::answer(BROKEN, &serde_json::json!({ "broken": error.to_string() }))
     });
     let mut state = state.lock().unwrap();
     let passed = Passed { verb: state.verb.clone(), request, answer };
@@ -74,5 +79,7 @@ fn pass(stream: &TcpStream, counterpart: SocketAddr, state: &Mutex<State>) {
     };
     state.passed.push(passed);
     drop(state);
-    let _ = said.write(stream);
+    if !is_broken {
+        let _ = said.write(stream);
+    }
 }

@@ -223,11 +223,11 @@ impl<'a> Drive<'a> {
         }
         self.begin("find", self.imitation());
         let request = FindRequest {
-            is_unsure: false,
             address: self.address.clone(),
             params: self.resolved(),
             instance_id: None,
             idempotency_key: None,
+            is_unsure: false,
             known: Vec::new(),
         };
         let found = self.broker.find(&request).await;

@@ -206,12 +206,19 @@ fn path_of(template: &Template) -> Vec<String> {
 }
 
 /// `base` with `value` at the path.
-fn overlaid(base: Value, path: &[String], value: Value) -> Value {
+fn overlaid(mut base: Value, path: &[String], value: Value) -> Value {
     let Some((key, rest)) = path.split_first() else { return value };
     if key == "0" {
-        return json!([overlaid(base[0].clone(), rest, value)]);
+        return json!([overlaid(
+            base.get_mut(0).map(Value::take).unwrap_or_default(),
+            rest,
+            value
+        )]);
     }
-    let mut map = base.as_object().cloned().unwrap_or_default();
+    let mut map = match base {
+        Value::Object(map) => map,
+        _ => Map::new(),
+    };
     let below = map.remove(key).unwrap_or_default();
     map.insert(key.clone(), overlaid(below, rest, value));
     Value::Object(map)

@@ -12,9 +12,11 @@ mod between;
 mod drive;
 mod example;
 mod judge;
+mod lives;
 mod mutate;
 mod part;
 mod prism;
+mod server;
 mod wire;
 
 /// Says a line, also where the harness keeps what tests print to itself.

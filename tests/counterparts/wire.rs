@@ -16,6 +16,10 @@ pub struct Message {
 }
 
 impl Message {
+    pub fn request(method: &str, target: &str) -> Self {
+        Self { start: format!("{method} {target} HTTP/1.1"), ..Self::default() }
+    }
+
     pub fn answer(status: u16, body: &Value) -> Self {
         let body = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
         let headers = vec![("content-type".to_owned(), "application/json".to_owned())];
