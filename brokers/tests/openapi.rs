@@ -11,7 +11,7 @@ use std::{env, fs};
 
 use brokers::catalog;
 use brokers::manifest::{self, Manifest};
-use brokers::openapi::{Description, Exceptions, Report, lint};
+use brokers::openapi::{Description, Exceptions, Report, draft, lint};
 use provision::diagnostic::{Diagnostics, Sources};
 
 fn folder() -> PathBuf {
@@ -95,4 +95,38 @@ fn every_manifest_agrees_with_the_description_of_its_provider() {
         }
     }
     assert!(wrong.is_empty(), "{} findings:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// The descriptions at hand, by provider.
+fn descriptions() -> BTreeMap<String, Description> {
+    let files = fs::read_dir(folder()).into_iter().flatten().flatten();
+    let names = files.filter_map(|file| file.file_name().into_string().ok());
+    let providers = names.filter_map(|name| name.strip_suffix(".json").map(str::to_owned));
+    providers
+        .filter_map(|provider| Some((provider.clone(), description(&folder(), &provider)?)))
+        .collect()
+}
+
+#[test]
+fn every_collection_can_be_drafted() {
+    let descriptions = descriptions();
+    if descriptions.is_empty() {
+        eprintln!("SKIPPED: there are no descriptions in {}", folder().display());
+    }
+    let mut wrong = Vec::new();
+    for (provider, description) in &descriptions {
+        let (mut drafted, mut refused) = (Vec::new(), Vec::new());
+        for path in description.collections() {
+            match draft(description, provider, path) {
+                Ok(draft) if draft.problems.is_empty() => drafted.push(path),
+                Ok(draft) => {
+                    wrong.push(format!("{provider} {path}\n    {}", draft.problems.join("\n    ")));
+                }
+                Err(error) => refused.push(format!("    {path}: {error}")),
+            }
+        }
+        eprintln!("{provider}: {} drafted: {}", drafted.len(), drafted.join(", "));
+        eprintln!("{}", refused.join("\n"));
+    }
+    assert!(wrong.is_empty(), "{} drafts:\n{}", wrong.len(), wrong.join("\n"));
 }

@@ -119,6 +119,22 @@ impl Description {
         items.map(|item| METHODS.iter().filter(|method| item.get(**method).is_some()).count()).sum()
     }
 
+    /// Every path at which something is made that can be read one by one.
+    #[must_use]
+    pub fn collections(&self) -> Vec<&str> {
+        let all: Vec<(&str, &Value)> = self.paths().collect();
+        let has_items = |path: &str| {
+            all.iter().any(|(known, item)| {
+                let rest = known.strip_prefix(path).and_then(|rest| rest.strip_prefix("/{"));
+                let name = rest.and_then(|rest| rest.strip_suffix('}'));
+                let is_item = name.is_some_and(|name| !name.contains(['{', '/']));
+                is_item && item.get("get").is_some()
+            })
+        };
+        let makes = all.iter().filter(|(path, item)| item.get("post").is_some() && has_items(path));
+        makes.map(|(path, _)| *path).collect()
+    }
+
     pub(super) fn text(&self, pointer: &str) -> Option<&str> {
         self.root.pointer(pointer)?.as_str()
     }
@@ -266,8 +282,166 @@ fn yaml(text: &str) -> Result<Value, DescriptionError> {
             max_nodes: 10_000_000,
             max_total_scalar_bytes: 256 * 1024 * 1024,
         },
+        with_snippet: false,
+        strict_booleans: true,
     };
     let root: Map<String, Value> = serde_saphyr::from_str_with_options(text, options)
         .map_err(|error| DescriptionError::Yaml(error.to_string()))?;
     Ok(Value::Object(root))
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::{Expect, expect};
+    use serde_json::json;
+
+    use super::*;
+    use crate::openapi::schema::{Reach, reach};
+
+    fn read(value: &Value) -> Description {
+        Description::read(&value.to_string()).unwrap()
+    }
+
+    fn refused(text: &str, expected: &Expect) {
+        expected.assert_eq(&Description::read(text).unwrap_err().to_string());
+    }
+
+    #[test]
+    fn what_is_no_description_is_refused() {
+        refused("", &expect!["it has no `openapi` or `swagger` version at its top, or no `paths`"]);
+        refused("{", &expect!["it is not JSON: EOF while parsing an object at line 1 column 1"]);
+        refused(
+            "{}",
+            &expect!["it has no `openapi` or `swagger` version at its top, or no `paths`"],
+        );
+        refused("a: [", &expect!["it is not YAML: unclosed bracket '[' at line 1, column 4"]);
+        refused("- 1", &expect!["it is not YAML: expected mapping start at line 1, column 1"]);
+        refused(
+            "openapi: 3.0.0\npaths: []",
+            &expect!["it has no `openapi` or `swagger` version at its top, or no `paths`"],
+        );
+        refused(
+            &"[".repeat(100_000),
+            &expect!["it is not YAML: recursion limit exceeded at line 1, column 256"],
+        );
+        refused(
+            &format!("{{\"a\":{}", "[".repeat(100_000)),
+            &expect!["it is not JSON: recursion limit exceeded at line 1 column 132"],
+        );
+    }
+
+    fn found(description: &Description, base_url: &str, request: &str) -> String {
+        let (method, path) = request.split_once(' ').unwrap();
+        match description.lookup(method, base_url, path) {
+            Lookup::Found(operation) => operation.label(),
+            Lookup::OtherMethods(path, methods) => format!("{path} has {}", methods.join(", ")),
+            Lookup::Nothing => "nothing".to_owned(),
+        }
+    }
+
+    #[test]
+    fn base_urls_and_servers_may_differ() {
+        let paths = json!({ "/things/{id}": { "get": {} }, "/v2/things": { "get": {} } });
+        let at = |url: &str| {
+            read(&json!({ "openapi": "3.0.0", "servers": [{ "url": url }], "paths": paths }))
+        };
+        let api = "https://api.example.com";
+        for (server, base_url, path) in [
+            ("https://api.example.com", api, "/things/1"),
+            ("https://api.example.com/v1", "https://api.example.com/v1/", "/things/1"),
+            ("https://api.example.com/v1", api, "/v1/things/1"),
+            ("/v1", "http://127.0.0.1:9/v1", "/things/1"),
+            ("https://{host}/v1", api, "/v1/things/1"),
+        ] {
+            let found = found(&at(server), base_url, &format!("GET {path}"));
+            assert_eq!(found, "GET /things/{id}", "{server} {base_url}");
+        }
+        assert_eq!(found(&at("/"), "https://api.example.com/v2", "GET /things"), "GET /v2/things");
+        assert_eq!(found(&at("/"), api, "GET /things"), "nothing");
+        assert_eq!(found(&at("/"), api, "PUT /things/1"), "/things/{id} has GET");
+    }
+
+    #[test]
+    fn another_description_tells_what_the_first_does_not() {
+        let first = read(&json!({ "openapi": "3.0.0", "paths": { "/a/{x}": { "get": {} } } }));
+        let second = json!({ "/a/b": { "get": {} }, "/a/{y}": { "get": {}, "put": {} } });
+        let both = first.or(read(&json!({ "openapi": "3.0.0", "paths": second })));
+        assert_eq!(found(&both, "", "GET /a/c"), "GET /a/{x}");
+        assert_eq!(found(&both, "", "GET /a/b"), "GET /a/b");
+        assert_eq!(found(&both, "", "PUT /a/c"), "PUT /a/{y}");
+        assert_eq!(found(&both, "", "DELETE /a/c"), "/a/{x} has GET");
+    }
+
+    #[test]
+    fn swagger_2_reads_as_openapi_3() {
+        let description = Description::read(
+            r##"
+swagger: "2.0"
+host: api.example.com
+basePath: /v1
+securityDefinitions: { a: { type: basic } }
+parameters: { body: { in: body, name: b, required: true, schema: { $ref: "#/definitions/Thing" } } }
+definitions: { Thing: { type: object, properties: { id: { type: string } } } }
+paths:
+  /things:
+    post:
+      parameters: [{ $ref: "#/parameters/body" }, { in: query, name: q, type: integer }]
+      responses: { 200: { schema: { $ref: "#/definitions/Thing" } } }
+    put:
+      parameters: [{ in: formData, name: f, type: file, required: true }]
+      responses: { default: { description: x } }
+"##,
+        )
+        .unwrap();
+        assert_eq!(description.servers(), ["https://api.example.com/v1"]);
+        let post = description.operation("post", "/things").unwrap();
+        let body = post.body().unwrap();
+        assert!(body.required);
+        assert_eq!(body.contents[0].0, "application/json");
+        let answer = post.success().unwrap();
+        assert!(matches!(reach(&answer, &["id"]), Reach::Schemas(_)));
+        assert!(matches!(reach(&answer, &["no"]), Reach::Missing(..)));
+        let query = post.parameters().into_iter().find(|p| p.name == "q").unwrap();
+        assert_eq!(query.schema.shapes()[0].types(), ["integer"]);
+        let put = description.operation("put", "/things").unwrap();
+        assert_eq!(put.body().unwrap().contents[0].0, "multipart/form-data");
+        assert!(put.success().is_none());
+    }
+
+    #[test]
+    fn what_leads_in_circles_or_nowhere_ends() {
+        let description = read(&json!({
+            "openapi": "3.1.0",
+            "paths": { "/a": { "get": { "responses": { "200": { "content": { "application/json": {
+                "schema": { "$ref": "#/components/schemas/A" } } } } } } } },
+            "components": { "schemas": {
+                "A": { "allOf": [{ "$ref": "#/components/schemas/B" }], "properties": {
+                    "self": { "$ref": "#/components/schemas/A" },
+                    "list": { "$ref": "#/components/schemas/List" },
+                    "ring": { "$ref": "#/components/schemas/Ring" },
+                    "gone": { "$ref": "#/components/schemas/Gone" },
+                    "other": { "$ref": "other.yaml#/A" },
+                    "odd": { "type": 7, "enum": {}, "required": "x", "properties": [], "allOf": 1 } } },
+                "B": { "anyOf": [{ "$ref": "#/components/schemas/A" }, { "type": "object" }] },
+                "List": { "type": "array", "items": { "$ref": "#/components/schemas/List" } },
+                "Ring": { "$ref": "#/components/schemas/Ring" } } } }));
+        let operation = description.operation("get", "/a").unwrap();
+        let answer = operation.success().unwrap();
+        for path in [["self", "self"], ["list", "x"], ["ring", "x"], ["gone", "x"], ["odd", "x"]] {
+            reach(&answer, &path);
+        }
+    }
+
+    #[test]
+    fn odd_descriptions_are_read() {
+        for odd in [json!(null), json!(1), json!([1]), json!("x"), json!({ "get": [] })] {
+            let description = read(&json!({ "openapi": 3, "servers": odd, "paths": { "/a": odd },
+                "components": odd, "info": odd }));
+            assert_eq!(description.title(), "the API");
+            let _ = found(&description, "x", "GET /a");
+            let old = json!({ "swagger": 2, "paths": { "/a": { "get": odd, "parameters": odd } },
+                "securityDefinitions": odd, "parameters": odd, "consumes": odd });
+            let _ = found(&read(&old), "x", "GET /a");
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! Manifests against a provider's own OpenAPI description: whether each request is one that the provider
 
 mod description;
+mod draft;
 mod exceptions;
 mod lint;
 mod normalize;
@@ -8,5 +9,6 @@ mod operation;
 mod schema;
 
 pub use description::{Description, DescriptionError};
+pub use draft::{Draft, DraftError, draft};
 pub use exceptions::Exceptions;
 pub use lint::{Finding, Report, lint};

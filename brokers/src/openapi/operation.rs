@@ -56,11 +56,6 @@ impl<'a> Operation<'a> {
         format!("{} {}", self.method.to_ascii_uppercase(), self.path)
     }
 
-    /// What it says about itself.
-    pub(super) fn text(&self, key: &str) -> Option<&'a str> {
-        self.node.get(key)?.as_str()
-    }
-
     /// Its parameters; its own ones hide those of the path.
     pub(super) fn parameters(&self) -> Vec<Parameter<'a>> {
         let all = [self.node, self.item].into_iter();

@@ -276,6 +276,8 @@ impl<'l, 'a> Judge<'l, 'a> {
                 return verdict;
             }
             Field::Anything => return Verdict::default(),
+            // A description may require what it forgets to describe.
+            Field::Unknown if shape.required().contains(&name) => return Verdict::default(),
             Field::Unknown => {}
         }
         let is_known = |other: &Shape<'a>| !matches!(other.field(name), Field::Unknown);

@@ -1,0 +1,188 @@
+//! Where in the answers the object is, and which of its fields is its id.
+
+use super::DraftError;
+use super::plan::Plan;
+use super::toml::{is_name, snake};
+use crate::openapi::schema::{Reach, Schema, items_of, reach};
+
+/// The places of the object.
+pub(super) struct Object<'a> {
+    /// The field that is the id.
+    pub(super) id: String,
+    /// In the answer to create, as an expression.
+    pub(super) created: String,
+    /// In the answer to read.
+    pub(super) read: String,
+    /// The list in the answer to list.
+    pub(super) listed: Option<String>,
+    /// What the object may be as read shows it; nothing when that is not said.
+    pub(super) schemas: Vec<Schema<'a>>,
+    /// What it may be in a list.
+    pub(super) items: Vec<Schema<'a>>,
+}
+
+/// What is answered: nothing where the description does not say.
+type Answer<'a> = Option<Vec<Schema<'a>>>;
+
+impl<'a> Object<'a> {
+    /// Looks for the object in the answers to the operations of `plan`.
+    pub(super) fn of(plan: &Plan<'a>) -> Result<Self, DraftError> {
+        let (created, read) = (plan.create.success(), plan.read.success());
+        let listed = plan.list.map(|list| list.success());
+        let thing = plan.thing();
+        let names = id_names(plan, &read);
+        let both = names.iter().filter_map(|id| {
+            let created = route(&created, &[id], thing, false)?;
+            Some((id, created, route(&read, &[id], thing, false)?))
+        });
+        let both: Vec<(&String, Vec<&str>, Vec<&str>)> = both.collect();
+        let in_list =
+            |id: &String| listed.as_ref().and_then(|listed| route(listed, &[id], thing, true));
+        let chosen = both.iter().find(|(id, _, _)| in_list(id).is_some()).or(both.first());
+        let Some((id, in_created, in_read)) = chosen else {
+            return Err(DraftError::NoId(plan.create.label(), plan.read.label()));
+        };
+        let in_list = in_list(id);
+        let items = listed.flatten().zip(in_list.as_ref());
+        let items = items.and_then(|(schemas, route)| items_of(&followed(&schemas, route)));
+        Ok(Self {
+            id: (*id).clone(),
+            created: expression(in_created),
+            read: expression(in_read),
+            listed: in_list.as_deref().map(expression),
+            schemas: read.as_deref().map(|read| followed(read, in_read)).unwrap_or_default(),
+            items: items.unwrap_or_default(),
+        })
+    }
+
+    /// The schema of a field of the object, when it is described.
+    pub(super) fn field(&self, name: &str) -> Option<Schema<'a>> {
+        described(&self.schemas, name)
+    }
+
+    /// Whether the objects of a list have a field.
+    pub(super) fn lists(&self, name: &str) -> bool {
+        self.items.is_empty() || !matches!(reach(&self.items, &[name]), Reach::Missing(..))
+    }
+
+    /// The names of the object's fields.
+    pub(super) fn names(&self) -> Vec<&'a str> {
+        names_of(&self.schemas)
+    }
+}
+
+/// The schema of a field, when it is described.
+pub(super) fn described<'a>(schemas: &[Schema<'a>], name: &str) -> Option<Schema<'a>> {
+    match reach(schemas, &[name]) {
+        Reach::Schemas(schemas) => schemas.into_iter().next(),
+        _ => None,
+    }
+}
+
+fn expression(route: &[&str]) -> String {
+    let segments: String = route.iter().map(|segment| format!(".{segment}")).collect();
+    format!("{{{{ response{segments} }}}}")
+}
+
+fn followed<'a>(schemas: &[Schema<'a>], route: &[&str]) -> Vec<Schema<'a>> {
+    match reach(schemas, route) {
+        Reach::Schemas(schemas) => schemas,
+        _ => Vec::new(),
+    }
+}
+
+/// Fields that may be the id, the likeliest first.
+fn id_names(plan: &Plan<'_>, read: &Answer<'_>) -> Vec<String> {
+    let own = plan.own.clone();
+    let thing = snake(&singular(plan.thing()));
+    let mut names = vec![own.clone(), snake(&own)];
+    if own.to_ascii_lowercase().contains("name") {
+        names.extend(["name", "Name"].map(str::to_owned));
+    }
+    let usual = ["id", "uuid", "uid", "guid", "identifier", "Id", "ID"].map(str::to_owned);
+    names.extend(usual);
+    names.extend([format!("{thing}_id"), format!("{thing}Id"), "slug".to_owned()]);
+    names.extend(["name".to_owned(), format!("{thing}_name"), "key".to_owned(), thing]);
+    if let Some(read) = read {
+        let fields = names_of(read).into_iter().map(str::to_owned);
+        names.extend(fields.filter(|name| name.ends_with("_id") || name.ends_with("Id")));
+    }
+    names.retain(|name| is_name(name));
+    names
+}
+
+/// The way to what holds all of `fields`, or to a list of such.
+fn route<'a>(
+    answer: &Answer<'a>,
+    fields: &[&String],
+    thing: &str,
+    is_list: bool,
+) -> Option<Vec<&'a str>> {
+    let Some(schemas) = answer else { return Some(Vec::new()) };
+    let mut waiting = vec![(Vec::new(), schemas.clone())];
+    for _ in 0..3 {
+        let mut next: Vec<(Vec<&'a str>, Vec<Schema<'a>>)> = Vec::new();
+        for (way, schemas) in waiting {
+            let inner = match is_list {
+                true => items_of(&schemas),
+                false => (!is_array(&schemas)).then(|| schemas.clone()),
+            };
+            if inner.is_some_and(|inner| fields.iter().all(|field| has(&inner, field))) {
+                return Some(way);
+            }
+            let mut names = if is_array(&schemas) { Vec::new() } else { names_of(&schemas) };
+            names.retain(|name| is_name(name));
+            names.sort_by_key(|name| likelihood(name, thing));
+            for name in names.into_iter().take(40) {
+                if let Reach::Schemas(inner) = reach(&schemas, &[name]) {
+                    next.push(([way.clone(), vec![name]].concat(), inner));
+                }
+            }
+        }
+        waiting = next;
+    }
+    None
+}
+
+fn has(schemas: &[Schema<'_>], field: &str) -> bool {
+    match reach(schemas, &[field]) {
+        Reach::Schemas(found) => !is_array(&found) && names_of(&found).is_empty(),
+        Reach::Anything => true,
+        Reach::Missing(..) => false,
+    }
+}
+
+/// The likeliest names of an envelope come first.
+fn likelihood(name: &str, thing: &str) -> usize {
+    let plain = |text: &str| snake(text).replace('_', "");
+    let (name, thing) = (plain(name), plain(thing));
+    let one = singular(&thing);
+    match name {
+        name if name == one || name == thing => 0,
+        name if name == "data" || name == "result" => 1,
+        name if thing.contains(&name) || name.contains(&one) => 2,
+        _ => 3,
+    }
+}
+
+fn is_array(schemas: &[Schema<'_>]) -> bool {
+    schemas.iter().flat_map(Schema::shapes).any(|shape| shape.types().contains(&"array"))
+}
+
+pub(super) fn names_of<'a>(schemas: &[Schema<'a>]) -> Vec<&'a str> {
+    let mut names = Vec::new();
+    for name in schemas.iter().flat_map(Schema::shapes).flat_map(|shape| shape.names()) {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names
+}
+
+/// One of many: `policies` is `policy`.
+pub(super) fn singular(word: &str) -> String {
+    let ends = [("ies", "y"), ("sses", "ss"), ("xes", "x"), ("ss", "ss"), ("s", "")];
+    let found =
+        ends.iter().find_map(|(many, one)| Some(format!("{}{one}", word.strip_suffix(many)?)));
+    found.filter(|word| !word.is_empty()).unwrap_or_else(|| word.to_owned())
+}
