@@ -1,4 +1,5 @@
-//! Manifests against a provider's own OpenAPI description: whether each request is one that the provider
+//! Manifests against a provider's own OpenAPI description: whether each request is one it takes, and first
+//! drafts made from one.
 
 mod description;
 mod draft;

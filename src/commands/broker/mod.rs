@@ -2,6 +2,7 @@
 
 mod eject;
 mod lint;
+mod new;
 mod show;
 mod test;
 
@@ -21,6 +22,8 @@ pub enum Command {
     Eject(eject::Args),
     /// Check manifests
     Lint(lint::Args),
+    /// Draft a manifest from the description of an API
+    New(new::Args),
     /// Try a service at its provider: make, read, list, change and destroy one
     Test(test::Args),
 }
@@ -34,6 +37,7 @@ pub async fn run(context: &mut Context, command: Command) -> super::Answer {
         Command::Show(args) => show::run(context, &args),
         Command::Eject(args) => eject::run(context, &args),
         Command::Lint(args) => lint::run(context, &args),
+        Command::New(args) => new::run(context, &args),
         Command::Test(args) => test::run(context, &args).await,
     }
 }
