@@ -9,6 +9,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub struct Asked {
     /// Method, path and query.
     pub line: String,
+    /// The body.
+    pub body: String,
 }
 
 /// An answer, or what comes instead of one.
@@ -76,7 +78,7 @@ fn read(stream: &TcpStream) -> Option<Asked> {
     lines.read_exact(&mut body).ok()?;
     let first = head.lines().next()?;
     let line = first.rsplit_once(' ')?.0.to_owned();
-    Some(Asked { line })
+    Some(Asked { line, body: String::from_utf8_lossy(&body).into_owned() })
 }
 
 // A client may hang up at any time, which is its right.

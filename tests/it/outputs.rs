@@ -211,6 +211,7 @@ const CHANGING: &[&str] = &[
     "init",
     "broker eject digitalocean-droplet",
     "broker test digitalocean-droplet",
+    "broker new --openapi prov.toml --path /v1/things",
     "auth set vultr",
     "auth rotate vultr",
     "auth remove vultr",

@@ -52,7 +52,8 @@ fn every_example_is_valid() {
             continue;
         }
         let config = read(&name, &std::fs::read_to_string(&path).unwrap());
-        if config.get("instances").is_some() {
+        // Its service is described by a manifest that its own README makes.
+        if config.get("instances").is_some() && !name.contains("own-broker") {
             count += 1;
             assert_eq!(complaints(&schema, &config), [""; 0], "{name}");
         }
