@@ -4,13 +4,13 @@
 //! it that is `../shared/specs` beside the project. What is absent is skipped, and said.
 #![cfg(test)]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 use std::{env, fs};
 
 use brokers::catalog;
-use brokers::manifest::{self, Manifest};
+use brokers::manifest::{self, File, Manifest};
 use brokers::openapi::{Description, Exceptions, Report, draft, lint};
 use provision::diagnostic::{Diagnostics, Sources};
 
@@ -129,4 +129,67 @@ fn every_collection_can_be_drafted() {
         eprintln!("{}", refused.join("\n"));
     }
     assert!(wrong.is_empty(), "{} drafts:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// Where there are findings when the manifest has another text; nothing when that is none.
+fn places(manifest: &Manifest, text: &str, description: &Description) -> Option<BTreeSet<String>> {
+    let is_near = |file: &File| {
+        let things = ["provider", manifest.file.thing.as_str()];
+        file.provider == manifest.file.provider && things.contains(&file.thing.as_str())
+    };
+    let mut files: Vec<File> = catalog::built_in().into_iter().filter(is_near).collect();
+    for file in files.iter_mut().filter(|file| file.thing == manifest.file.thing) {
+        file.text = text.to_owned().into();
+    }
+    let mut problems = Diagnostics::default();
+    let manifests = manifest::load(files, &mut Sources::default(), &mut problems);
+    let report = lint(&manifests, description, &Exceptions::default());
+    let places =
+        report.findings.into_iter().map(|finding| format!("{} {}", finding.rule, finding.at));
+    problems.is_empty().then(|| places.collect())
+}
+
+/// The ends of the names that are sent and of those that are read, outside of the example.
+fn names_in(text: &str) -> Vec<usize> {
+    let pattern = r"\b(?:response|object)\.[a-z_]+|(?m)^[a-z_]+ +=";
+    let names = regex_lite::Regex::new(pattern).unwrap();
+    let end = text.find("\n[example").unwrap_or(text.len());
+    let ends = names
+        .find_iter(&text[..end])
+        .map(|found| found.start() + found.as_str().trim_end_matches(['=', ' ']).len());
+    ends.collect()
+}
+
+/// That nothing is found in the catalogue says something only if what is wrong would be found.
+#[test]
+fn a_misspelt_name_is_found() {
+    if !folder().is_dir() {
+        eprintln!("SKIPPED: there are no descriptions in {}", folder().display());
+        return;
+    }
+    let (mut caught, mut missed) = (0, Vec::new());
+    for (provider, manifests) in catalogue(&mut Sources::default()) {
+        let Some(description) = description(&folder(), &provider) else { continue };
+        for manifest in &manifests {
+            let text = manifest.file.text.as_ref();
+            let before = places(manifest, text, &description).unwrap();
+            if before.iter().any(|place| place.starts_with("unknown-operation")) {
+                continue;
+            }
+            for end in names_in(text) {
+                let (head, tail) = text.split_at(end);
+                // What is no manifest any more is another check's business.
+                let Some(after) = places(manifest, &format!("{head}zq{tail}"), &description) else {
+                    continue;
+                };
+                let line = head.lines().count();
+                match after.is_subset(&before) {
+                    true => missed.push(format!("{provider}/{}:{line}", manifest.file.thing)),
+                    false => caught += 1,
+                }
+            }
+        }
+    }
+    eprintln!("{caught} caught; not described: {}", missed.join(" "));
+    assert!(missed.len() * 20 <= caught, "{caught} caught and {} missed", missed.len());
 }

@@ -58,9 +58,16 @@ impl<'a> Schema<'a> {
             all = both(&all, &expand(self.description, node, 0));
         }
         let shape = |nodes| Shape { description: self.description, nodes };
-        match all.len() > MOST_SHAPES {
-            true => vec![shape(vec![&ANYTHING])],
-            false => all.into_iter().map(shape).collect(),
+        if all.len() > MOST_SHAPES {
+            return vec![shape(vec![&ANYTHING])];
+        }
+        let all: Vec<Shape<'a>> = all.into_iter().map(shape).collect();
+        let possible: Vec<Shape<'a>> = all.iter().filter(|s| s.is_possible()).cloned().collect();
+        match self.nodes.as_slice() {
+            _ if !possible.is_empty() => possible,
+            // Parts that contradict each other are meant to replace each other.
+            [_, .., last] => Self::new(self.description, last).shapes(),
+            _ => all,
         }
     }
 
@@ -122,18 +129,27 @@ impl<'a> Shape<'a> {
 
     /// The names of the types it may have; none when it may have any.
     pub(super) fn types(&self) -> Vec<&'a str> {
+        self.declared_types().unwrap_or_default()
+    }
+
+    /// Whether its parts have a type in common.
+    fn is_possible(&self) -> bool {
+        self.declared_types().is_none_or(|types| !types.is_empty())
+    }
+
+    fn declared_types(&self) -> Option<Vec<&'a str>> {
         if self.is_anything() {
-            return Vec::new();
+            return None;
         }
         let mut all: Option<Vec<&str>> = None;
         for types in self.nodes.iter().map(|node| types_of(node)).filter(|types| !types.is_empty())
         {
             all = Some(match all {
                 None => types,
-                Some(known) => known.into_iter().filter(|kind| types.contains(kind)).collect(),
+                Some(known) => in_common(&known, &types),
             });
         }
-        all.unwrap_or_default()
+        all
     }
 
     /// Whether it may be of a type.
@@ -238,6 +254,16 @@ fn types_of(node: &Value) -> Vec<&str> {
             () => Vec::new(),
         },
     }
+}
+
+/// The types of both; integers are numbers.
+fn in_common<'a>(one: &[&'a str], other: &[&'a str]) -> Vec<&'a str> {
+    let is_in = |kind: &&str, types: &[&str]| {
+        types.contains(kind) || (*kind == "integer" && types.contains(&"number"))
+    };
+    let mut both: Vec<&str> = one.iter().copied().filter(|kind| is_in(kind, other)).collect();
+    both.extend(other.iter().filter(|kind| is_in(kind, one) && !one.contains(kind)));
+    both
 }
 
 /// What the patterns of a node say about the field `name`.

@@ -280,7 +280,7 @@ impl<'l, 'a> Judge<'l, 'a> {
             Field::Unknown if shape.required().contains(&name) => return Verdict::default(),
             Field::Unknown => {}
         }
-        let is_known = |other: &Shape<'a>| !matches!(other.field(name), Field::Unknown);
+        let is_known = |other: &Shape<'a>| matches!(other.field(name), Field::Described(_));
         if !self.is_always_sent(tree) && all.iter().any(is_known) {
             return Verdict::default();
         }

@@ -41,9 +41,9 @@ fn without_brackets(text: &str) -> String {
         let (before, behind) = rest.split_at(at);
         flat.push_str(before);
         let inner = behind.split(']').next().and_then(|inner| inner.get(1..)).unwrap_or_default();
-        let follows_value = flat.ends_with(|c: char| is_of_name(c) && !"'\".".contains(c));
+        let follows_value = flat.ends_with(|c: char| c.is_alphanumeric() || "_)".contains(c));
         let is_index =
-            !inner.is_empty() && inner.trim_start_matches('-').chars().all(|c| c.is_ascii_digit());
+            !inner.is_empty() && inner.chars().all(|c| c.is_ascii_digit() || "-:".contains(c));
         let key = ['\'', '"'].iter().find_map(|quote| {
             let key = inner.strip_prefix(*quote)?.strip_suffix(*quote)?;
             let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
@@ -125,6 +125,7 @@ mod tests {
         check("response.a[0].b", &expect![["response.a.b"]]);
         check("response.a[-1]['b c'].d", &expect![["response.a"]]);
         check("response['a'].b[params.c].d", &expect![["params.c response.a.b"]]);
+        check("(object.a or '')[:5]", &expect!["object.a"]);
         check("[object.a, 'x[0]']", &expect![["object.a"]]);
         check("name in ['a', 'b']", &expect![["name"]]);
         check("{'a': object.b[1]}", &expect![["object.b"]]);
