@@ -39,6 +39,7 @@ fn service(id: &str, kind: &str, description: &'static str) -> Service {
         plans: Plans::Named(Vec::new()),
         params: Vec::new(),
         params_open: false,
+        any_of: Vec::new(),
         outputs: Vec::new(),
         outputs_open: false,
         name_pattern: None,

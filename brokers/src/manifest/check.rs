@@ -155,7 +155,8 @@ impl<'a> Checker<'a> {
             self.request(&known.request, &[ALWAYS]);
             self.template(&known.values, &[ALWAYS, ANSWER]);
         }
-        for name in &service.recover_on {
+        let grouped = service.any_of.iter().flatten();
+        for name in service.recover_on.iter().chain(grouped) {
             if service.param(name).is_none() {
                 let summary = format!("`{name}` is not a param.");
                 self.problems.push(Diagnostic::error("unknown-name", summary).at(service.span));

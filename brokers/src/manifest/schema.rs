@@ -206,6 +206,7 @@ fn service() -> Value {
         ("name", name()),
         ("params", tables(param())),
         ("id", json!({ "anyOf": [reference("expression"), reference("expressions")] })),
+        ("any_of", json!({ "type": "array", "items": reference("texts") })),
         ("wait", reference("verb")),
         (
             "outputs",

@@ -33,6 +33,8 @@ pub struct Service {
     pub name: NameRule,
     /// The params, in the order written.
     pub params: Vec<ParamRule>,
+    /// Groups of params; of each group at least one has to be given.
+    pub any_of: Vec<Vec<String>>,
     /// How an instance id is made.
     pub id_rule: IdRule,
     /// The verbs by name, see [`VERBS`].
@@ -239,6 +241,7 @@ impl Service {
                 .into_iter()
                 .filter_map(|(entry, fields)| ParamRule::read(entry, fields, on_change))
                 .collect(),
+            any_of: any_of(&fields),
             id_rule: IdRule::read(&fields),
             wait: fields.table("wait", "wait").and_then(Wait::read),
             found_by,
@@ -299,6 +302,20 @@ pub(super) const TYPES: &[(&str, ParamType)] = &[
 fn bounds(fields: &Fields<'_>) -> Option<(i64, i64)> {
     let (min, max) = (fields.integer("min"), fields.integer("max"));
     (min.is_some() || max.is_some()).then(|| (min.unwrap_or(i64::MIN), max.unwrap_or(i64::MAX)))
+}
+
+/// The groups of `any_of`.
+fn any_of(fields: &Fields<'_>) -> Vec<Vec<String>> {
+    let Some(node) = fields.node("any_of") else { return Vec::new() };
+    let mut problems = provision::diagnostic::Diagnostics::default();
+    let groups = provision::text::read::list(node, &mut problems);
+    let texts = |group| provision::text::read::texts(group, &mut problems);
+    let groups: Vec<_> = groups.iter().map(texts).collect();
+    fields.problems_of(problems);
+    let names = |group: Vec<provision::text::At<String>>| {
+        group.into_iter().map(|name| name.value).collect()
+    };
+    groups.into_iter().map(names).collect()
 }
 
 /// The text of a regular expression that compiles.

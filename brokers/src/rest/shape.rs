@@ -31,6 +31,7 @@ pub(super) fn service(manifest: &Manifest) -> provision::broker::Service {
         plans: Plans::Named(Vec::new()),
         params: rules.params.iter().map(|rule| rule.param.clone()).collect(),
         params_open: false,
+        any_of: rules.any_of.clone(),
         outputs: rules.outputs.iter().map(output).collect(),
         outputs_open: false,
         name_pattern: rules.name.pattern.clone().map(Into::into),

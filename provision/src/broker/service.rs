@@ -26,6 +26,8 @@ pub struct Service {
     pub params: Vec<Param>,
     /// Whether params beyond `params` are taken too.
     pub params_open: bool,
+    /// Groups of params; of each group at least one has to be given.
+    pub any_of: Vec<Vec<String>>,
     /// The outputs it yields.
     pub outputs: Vec<OutputSchema>,
     /// Whether any other output key may be referenced too.

@@ -27,6 +27,9 @@ pub fn check(instance: &Placed<'_>, service: &Service, rules: Rules, problems: &
             problems.push(problem.about(&instance.spec.reference));
         }
     }
+    if !instance.spec.external {
+        check_groups(instance, service, problems);
+    }
     for param in service.params.iter().filter(|param| param.required) {
         let given = instance.spec.params.get(&*param.name).is_some_and(|value| !value.is_null());
         if !given && !instance.spec.external {
@@ -40,6 +43,20 @@ pub fn check(instance: &Placed<'_>, service: &Service, rules: Rules, problems: &
                 .help(param.description.clone()),
             );
         }
+    }
+}
+
+/// At least one param of each group has to be given.
+fn check_groups(instance: &Placed<'_>, service: &Service, problems: &mut Diagnostics) {
+    let given = |name: &String| instance.spec.params.get(name).is_some_and(|v| !v.is_null());
+    for group in service.any_of.iter().filter(|group| !group.iter().any(given)) {
+        let names: Vec<String> = group.iter().map(|name| format!("`{name}`")).collect();
+        let summary = format!("`{}` needs one of the params {}.", service.id, names.join(", "));
+        problems.push(
+            Diagnostic::error("missing-param", summary)
+                .at(instance.params.map_or(instance.span, |node| node.span))
+                .about(&instance.spec.reference),
+        );
     }
 }
 

@@ -77,6 +77,7 @@ fn service(id: &str, kind: &str, fixed: &[&'static str]) -> Service {
         plans: Plans::Named(Vec::new()),
         params: fixed.chain([content]).collect(),
         params_open: false,
+        any_of: Vec::new(),
         outputs: Vec::new(),
         outputs_open: false,
         name_pattern: None,
