@@ -305,6 +305,7 @@ impl Broker for RestBroker {
         let mut exchange = self.open().await?;
         exchange.introduce().await?;
         exchange.file = &manifest.file.path;
+        exchange.secrets = shape::secrets(&manifest.service);
         exchange.scope.set("params", &json!({}));
         for name in ["name", "project", "stage", "ref", "marker"] {
             exchange.scope.set(name, &Value::from(""));

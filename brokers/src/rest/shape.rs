@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use super::exchange::Exchange;
 use super::identity;
-use crate::manifest::{Manifest, Service};
+use crate::manifest::{Manifest, Service, Template};
 
 /// The service as the engine knows it.
 pub(super) fn service(manifest: &Manifest) -> provision::broker::Service {
@@ -47,6 +47,11 @@ pub(super) fn service(manifest: &Manifest) -> provision::broker::Service {
         stateful: rules.stateful,
         revision: text.into(),
     }
+}
+
+/// The outputs that are secret.
+pub(super) fn secrets(service: &Service) -> Vec<&Template> {
+    service.outputs.iter().filter(|rule| rule.sensitive).map(|rule| &rule.value).collect()
 }
 
 /// The params that are to be changed, `name` too: they differ from what they were, or from what the
