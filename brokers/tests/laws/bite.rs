@@ -8,28 +8,31 @@ use super::stage::{Fall, Stage};
 
 /// A service, what is written in its manifest, what is written there instead, and the law it breaks.
 const MISTAKES: &[(&str, &str, &str, u8)] = &[
-    // Its update needs what only a POST may change.
-    ("cloudflare-zone", "request = \"GET /zones/{{ id }}\"", "request = \"POST /zones/{{ id }}\"", 2),
-    // It is sent without our mark, so that it is not found again.
+    // A look is sent as what may change something.
+    ("cloudflare-zone", r#""GET /zones/{{ id }}""#, r#""POST /zones/{{ id }}""#, 1),
+    // Our mark is not sent, so that the object is not found again.
     ("cloudflare-dns-record", "comment  = \"{{ marker }}\"\n", "", 3),
-    // It cannot be found at all by what it is looked for.
-    ("digitalocean-droplet", "marker in object.tags }}\"\n\n[list]", "'no' in object.tags }}\"\n\n[list]", 3),
-    // What is gone is no success.
-    ("cloudflare-kv", "request = \"DELETE /", "fail = \"gone\"\nrequest = \"DELETE /", 4),
+    // A request that makes something says that it may be sent twice.
+    ("neon-project", "\"POST /projects\"\n", "\"POST /projects\"\nsafe = true\n", 3),
+    // What is gone is a failure.
+    ("cloudflare-kv", "request = \"DELETE", "fail = \"no\"\nrequest = \"DELETE", 4),
     // A param is read from where it is not.
-    ("cloudflare-queue", "{{ object.settings.delivery_delay }}", "{{ object.settings.delay }}", 5),
+    ("cloudflare-queue", ".delivery_delay }}\"", ".delay }}\"", 5),
     // Two params are read from one place.
     ("vercel-project", "{{ object.devCommand }}", "{{ object.buildCommand }}", 5),
-    // A request that makes something says that it may be sent twice.
-    ("neon-project", "request = \"POST /projects\"\n", "request = \"POST /projects\"\nsafe = true\n", 3),
-    // A list ends after its first page.
-    ("hetzner-server", "items   = \"{{ response.servers }}\"\n", "items   = \"{{ response.servers }}\"\npaging = \"none\"\n", 9),
-    // A secret output is not said to be one.
-    ("stripe-webhook-endpoint", "sensitive = true\nonce", "once", 10),
-    // An update does not send a param.
-    ("digitalocean-record", "ttl      = \"{{ params.ttl }}\"\npriority = \"{{ params.priority }}\"\nport     = \"{{ params.port }}\"\nweight   = \"{{ params.weight }}\"\nflags    = \"{{ params.flags }}\"\ntag      = \"{{ params.tag }}\"\n\n[delete]", "[delete]", 11),
-    // Nothing stops at what is somebody else's.
-    ("cloudflare-r2", "[find]\nby      = \"name\"\nrequest = \"GET /accounts/{{ provider.account_id }}/r2/buckets/{{ name }}\"", "[find]\nby      = \"name\"\nrequest = \"GET /accounts/{{ provider.account_id }}/r2/buckets/x{{ name }}\"", 12),
+    // What is looked for is not what is there.
+    ("hetzner-server", "{{ object.name == name }}", "{{ object.name == 'x' ~ name }}", 8),
+    ("hetzner-server", "{{ object.name == name }}", "{{ object.name == 'x' ~ name }}", 9),
+    ("cloudflare-d1", "{{ object.name == name }}", "{{ false }}", 12),
+    // An output that is not said to be secret shows a secret param.
+    (
+        "vercel-env",
+        "\"{{ object.id }}\"\n\n[outputs.key]",
+        "\"{{ object.value }}\"\n\n[outputs.key]",
+        10,
+    ),
+    // An update sends less than what changes in place.
+    ("neon-database", "owner_name = \"{{ params.owner }}\" } }\nsafe", "no = true } }\nsafe", 11),
 ];
 
 fn with_mistake(service: &str, right: &str, wrong: &str) -> Manifest {

@@ -113,7 +113,8 @@ pub async fn lists_are_read_to_the_end(stage: &Stage) -> Verdict {
     if let Some(listed) = listed {
         let mut shown: Vec<String> = listed.into_iter().map(|live| live.instance_id).collect();
         let mut there = ids.clone();
-        (shown.sort(), there.sort());
+        shown.sort();
+        there.sort();
         if shown != there {
             seen.push(format!("the list shows {shown:?} of {there:?}"));
         }

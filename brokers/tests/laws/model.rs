@@ -305,12 +305,15 @@ impl Route {
         format!("{} {}", self.request.method, text_of(&self.request.path))
     }
 
-    /// Whether it can change nothing.
+    /// Whether it can change nothing: it only asks, or says so with `safe`.
     pub fn is_look(&self) -> bool {
-        let looks = ["read", "find", "list", "wait", "verify"];
-        self.request.method == "GET"
-            || looks.contains(&self.verb.as_str())
-            || self.verb.contains(' ')
+        let asks = ["read", "find", "list", "wait", "verify"].contains(&self.verb.as_str());
+        let request = &self.request;
+        match request.method.as_str() {
+            "GET" | "HEAD" => true,
+            "POST" => (asks || self.verb.contains(' ')) && request.safe,
+            _ => false,
+        }
     }
 }
 

@@ -13,8 +13,8 @@ use serde_json::{Value, json};
 
 use super::fake::Patch;
 use super::json::{merge, same};
-use super::model::{Model, Wanted};
 use super::laws::lost;
+use super::model::{Model, Wanted};
 use super::scene::{House, Scene, Values, told};
 
 /// How a law that does not simply hold ends.
@@ -239,7 +239,7 @@ impl Stage {
         let shown = model.shown(self.example());
         if let Some(tree) = model.manifest.service.example.edits.get(param) {
             let over = model.tree(&Some(tree.clone()), &model.scope(self.example()));
-            let mut edited = shown.clone();
+            let mut edited = shown;
             merge(&mut edited, &over);
             let value = model.read(param, self.example(), &edited)?;
             return Some((Some(Patch::Over(over)), value));
