@@ -27,7 +27,10 @@ pub async fn rates_are_kept(stage: &Stage) -> Verdict {
             seen.push(format!("429 to {label}: {error}"));
         }
         let log = scene.since(0);
-        let Some(at) = log.iter().position(|entry| entry.is_fault) else { continue };
+        let Some(at) = log.iter().position(|entry| entry.is_fault) else {
+            seen.push(format!("{label} was not sent again, so that nothing was seen of it"));
+            continue;
+        };
         let next = log.iter().skip(at + 1).find(|entry| entry.label == *label);
         match next.map(|next| next.at - log[at].at) {
             None => seen.push(format!("429 to {label}: it was not asked again")),
