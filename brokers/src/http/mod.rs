@@ -109,12 +109,14 @@ impl Client {
         let body = read(response, call).await?;
         let took = self.timer.elapsed().saturating_sub(started);
         tracing::debug!(status, ms = took.as_millis(), bytes = body.len(), "answer");
-        tracing::debug!(body = %self.redactor.body(&body), "answer body");
         if (300..400).contains(&status) && status != 304 {
             let to = redirect.and_then(|to| to.to_str().map(str::to_owned).ok());
             return Err(failure::redirected(call, &to.unwrap_or_default()));
         }
-        let answer = Answer::new(status, headers, &body, call)?;
+        let answer = Answer::new(status, headers, &body, call).inspect_err(|_| {
+            // One that can be read is shown by who knows which of it is secret.
+            tracing::debug!(body = %self.redactor.body(&body), "answer body");
+        })?;
         self.limiter.learn(&answer, &self.limits);
         Ok(answer)
     }

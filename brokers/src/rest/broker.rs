@@ -139,7 +139,7 @@ impl Broker for RestBroker {
             let message = format!("`{}` is gone", request.address.name);
             return Err(BrokerError::new(ErrorKind::NotFound, message));
         };
-        let changed = shape::changed(request, &live);
+        let changed = shape::changed(service, request, &live);
         exchange.scope.set("changed", &json!(changed));
         for verb in ["update", "configure"].into_iter().filter_map(|verb| service.verb(verb)) {
             exchange.run(verb).await.map_err(acted)?;
@@ -305,6 +305,7 @@ impl Broker for RestBroker {
         let mut exchange = self.open().await?;
         exchange.introduce().await?;
         exchange.file = &manifest.file.path;
+        exchange.secrets = shape::secrets(&manifest.service);
         exchange.scope.set("params", &json!({}));
         for name in ["name", "project", "stage", "ref", "marker"] {
             exchange.scope.set(name, &Value::from(""));

@@ -41,6 +41,8 @@ pub(super) struct Exchange<'a> {
     pub(super) key: Option<String>,
     /// Ids of objects that are not what is looked for.
     pub(super) known: Vec<String>,
+    /// Outputs that are secret.
+    pub(super) secrets: Vec<&'a Template>,
     /// Requests sent so far that may have changed something.
     pub(super) acts: u32,
 }
@@ -133,6 +135,10 @@ impl<'a> Exchange<'a> {
         let mut asked = 0;
         loop {
             let answer = self.session.client.send(call).await?;
+            self.learn_secrets(request, &answer);
+            let body = answer.body.to_string();
+            let body = self.session.client.redactor.body(body.as_bytes());
+            tracing::debug!(body = %body, "answer body");
             if failure::is_busy(self, &answer) && asked < BUSY_MAX {
                 asked += 1;
                 let pause = answer.retry_after();
@@ -141,6 +147,26 @@ impl<'a> Exchange<'a> {
                 continue;
             }
             return self.judge(request, call, answer);
+        }
+    }
+
+    /// Outputs that are secret are masked from now on, before anything of the answer is shown.
+    fn learn_secrets(&self, request: &Request, answer: &Answer) {
+        if self.secrets.is_empty() {
+            return;
+        }
+        let scope = answered(&self.scope, answer);
+        let over = |template: &Template, scope: &Scope| template.lenient(self.language, scope);
+        let mut objects = vec![answer.body.clone()];
+        objects.extend(request.object.as_ref().and_then(|object| over(object, &scope)));
+        if let Some(Value::Array(items)) = request.items.as_ref().and_then(|i| over(i, &scope)) {
+            objects.extend(items);
+        }
+        for object in objects {
+            let scope = scope.clone().with("object", &object);
+            for secret in self.secrets.iter().filter_map(|secret| over(secret, &scope)) {
+                self.session.client.redactor.add_value(&secret);
+            }
         }
     }
 

@@ -113,6 +113,7 @@ impl RestBroker {
             response: Value::Null,
             key: None,
             known: Vec::new(),
+            secrets: Vec::new(),
             acts: 0,
         })
     }
@@ -126,6 +127,7 @@ impl RestBroker {
     ) -> Result<Exchange<'a>, BrokerError> {
         let mut exchange = self.open().await?;
         exchange.file = &manifest.file.path;
+        exchange.secrets = shape::secrets(&manifest.service);
         exchange.introduce().await?;
         let redactor = &exchange.session.client.redactor;
         for rule in manifest.service.params.iter().filter(|rule| rule.param.sensitive) {

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use super::exchange::Exchange;
 use super::identity;
-use crate::manifest::{Manifest, Service};
+use crate::manifest::{Manifest, Service, Template};
 
 /// The service as the engine knows it.
 pub(super) fn service(manifest: &Manifest) -> provision::broker::Service {
@@ -49,17 +49,27 @@ pub(super) fn service(manifest: &Manifest) -> provision::broker::Service {
     }
 }
 
+/// The outputs that are secret.
+pub(super) fn secrets(service: &Service) -> Vec<&Template> {
+    service.outputs.iter().filter(|rule| rule.sensitive).map(|rule| &rule.value).collect()
+}
+
 /// The params that are to be changed, `name` too: they differ from what they were, or from what the
 /// provider shows.
-pub(super) fn changed(request: &UpdateRequest, live: &Live) -> Vec<String> {
+///
+/// A secret that is not shown counts too: where it comes from the environment, what it was is not
+/// known any more, and to send it again does no harm.
+pub(super) fn changed(service: &Service, request: &UpdateRequest, live: &Live) -> Vec<String> {
     let (params, previous) = (&request.params, &request.previous);
     let mut keys: Vec<&String> = params.0.keys().chain(previous.params.0.keys()).collect();
     keys.sort();
     keys.dedup();
+    let is_secret = |key: &str| service.param(key).is_some_and(|rule| rule.param.sensitive);
     let differs = |key: &&String| {
         let wanted = params.get(key);
         wanted != previous.params.get(key)
             || wanted.zip(live.params.get(key)).is_some_and(|(wanted, shown)| wanted != shown)
+            || (is_secret(key) && wanted.is_some() && live.params.get(key).is_none())
     };
     let mut changed: Vec<String> = keys.into_iter().filter(differs).cloned().collect();
     let name = request.address.name.as_str();

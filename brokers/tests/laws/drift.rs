@@ -101,7 +101,7 @@ pub async fn updates_arrive(stage: &Stage) -> Verdict {
     }
     let mut seen = Vec::new();
     for (param, wanted) in changes {
-        let scene = stage.scene().await;
+        let scene = stage.next_scene();
         scene.apply(stage.example()).await.during("apply")?;
         let id = scene.entry().await.map(|entry| entry.instance_id);
         for wanted in [&wanted, stage.example()] {

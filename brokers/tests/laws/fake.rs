@@ -1,7 +1,8 @@
 //! A provider made of a manifest: it keeps objects, answers in the shapes that the manifest reads, and
 //! believes of an object what it was sent, and no more.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -37,6 +38,7 @@ pub struct Fake {
     pub pages: Pages,
     pub(super) saved: Map<String, Value>,
     replayed: BTreeMap<String, Reply>,
+    rendered: RefCell<HashMap<String, Value>>,
     pub(super) time: Arc<Time>,
     serial: u64,
 }
@@ -132,6 +134,7 @@ impl Fake {
             pages: Pages::default(),
             saved: Map::new(),
             replayed: BTreeMap::new(),
+            rendered: RefCell::default(),
             time,
             serial: 0,
         }
@@ -154,6 +157,17 @@ impl Fake {
 
     /// The object as its provider shows it.
     pub fn render(&self, object: &Object) -> Value {
+        // It is asked for far more often than it changes.
+        let key = format!("{object:?}");
+        if let Some(shown) = self.rendered.borrow().get(&key) {
+            return shown.clone();
+        }
+        let shown = self.render_anew(object);
+        self.rendered.borrow_mut().insert(key, shown.clone());
+        shown
+    }
+
+    fn render_anew(&self, object: &Object) -> Value {
         let model = &self.model;
         let scope = |params: Map<String, Value>| {
             let scope = model.scope(&Wanted { params, ..object.belief.clone() });
@@ -479,7 +493,8 @@ impl Fake {
         let shown = self.render(object);
         let yields = |object: &Value| {
             let read = self.model.read(param, &wanted, object);
-            read.is_some_and(|read| same(&read, &value, false))
+            // One that cannot be seen, as it is now, does not have to be shown.
+            read.is_none_or(|read| same(&read, &value, false))
         };
         let has_read = |rule: &brokers::manifest::ParamRule| rule.read.is_some();
         if !self.model.manifest.service.param(param).is_some_and(has_read) || yields(&shown) {

@@ -58,25 +58,33 @@ impl Fit<'_> {
         (self.target.is_some() || self.route.verb == "create", self.score, verb)
     }
 
-    /// Holds one text of a template against what came.
-    fn hold(&mut self, leaf: &Leaf<'_>, expected: Option<Value>, names: &BTreeSet<String>) {
-        let sent = leaf.sent.cloned();
-        let (expected, sent) = match (expected, sent) {
-            (None, None) => return,
-            (Some(expected), Some(sent)) if same(&expected, &sent, leaf.is_text) => {
-                self.score += 1;
-                for name in names {
-                    let param = name.strip_prefix("params.");
-                    let param = param.and_then(|rest| rest.split('.').next());
-                    match param {
-                        Some(param) => drop(self.values.insert(param.to_owned(), None)),
-                        None => drop(self.told.insert(name.clone())),
-                    }
-                }
-                return;
+    /// Takes note of the names that a text which came is made of.
+    fn tell(&mut self, names: &BTreeSet<String>) {
+        self.score += 1;
+        for name in names {
+            let param = name.strip_prefix("params.").and_then(|rest| rest.split('.').next());
+            match param {
+                Some(param) => drop(self.values.insert(param.to_owned(), None)),
+                None => drop(self.told.insert(name.clone())),
             }
-            other => other,
+        }
+    }
+
+    /// Holds one text of a template against what came.
+    fn hold(&mut self, leaf: &Leaf<'_>, expected: &[Option<Value>], names: &BTreeSet<String>) {
+        let sent = leaf.sent.cloned();
+        let is_same = |expected: &Option<Value>| match (expected, &sent) {
+            (None, None) => true,
+            (Some(expected), Some(sent)) => same(expected, sent, leaf.is_text),
+            _ => false,
         };
+        if expected.iter().any(is_same) {
+            if sent.is_some() {
+                self.tell(names);
+            }
+            return;
+        }
+        let expected = expected.first().cloned().flatten();
         self.score -= 2;
         let plain = leaf.template.and_then(Template::path);
         if let (Some(param), Some(sent)) = (plain.and_then(|p| p.strip_prefix("params.")), &sent) {
@@ -170,10 +178,15 @@ impl Fake {
     ) -> Option<Fit<'m>> {
         let (values, told, misfits) = Default::default();
         let mut fit = Fit { route, captures, target, values, told, misfits, score: 0 };
+        // What counts as changed is the interpreter's business: what differs, or anything.
+        let all: Vec<&String> = self.wanted.params.keys().collect();
+        let scopes = [scope.clone(), scope.clone().with("changed", &json!(all))];
         for when in &route.whens {
-            let is_meant = self.model.value(when, scope);
-            let is_false = |value: &Value| matches!(value, Value::Null | Value::Bool(false));
-            fit.score -= 5 * i32::from(is_meant.as_ref().is_none_or(is_false));
+            let is_true = |scope: &Scope| {
+                let value = self.model.value(when, scope);
+                !matches!(value, None | Some(Value::Null | Value::Bool(false)))
+            };
+            fit.score -= 5 * i32::from(!scopes.iter().any(is_true));
         }
         for (text, value) in fit.captures.clone() {
             let template = Template::expression(&text);
@@ -194,10 +207,12 @@ impl Fake {
             for leaf in &found {
                 let names = leaf.template.map(|t| self.model.names(t)).unwrap_or_default();
                 let expected = match (leaf.template, leaf.fixed) {
-                    (Some(template), _) => self.model.value(template, scope),
-                    (None, fixed) => fixed.cloned(),
+                    (Some(template), _) => {
+                        scopes.iter().map(|scope| self.model.value(template, scope)).collect()
+                    }
+                    (None, fixed) => vec![fixed.cloned()],
                 };
-                fit.hold(leaf, expected, &names);
+                fit.hold(leaf, &expected, &names);
             }
             fit.score -= surplus(&tree, came.0);
         }

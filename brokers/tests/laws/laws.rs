@@ -15,7 +15,7 @@ pub fn service(scene: &Scene) -> Service {
 
 /// Looking changes nothing: plans, preflight, refresh, lists.
 pub async fn looking_changes_nothing(stage: &Stage) -> Verdict {
-    let scene = Scene::with(&stage.model, &stage.root, Values::Asked).await;
+    let scene = stage.scene_with(Values::Asked).await;
     let found = scene.preflight(stage.example()).await.during("preflight")?;
     let mut seen: Vec<String> = found.iter().map(told).collect();
     let id = stage.model.manifest.service.id.clone();

@@ -4,6 +4,7 @@
 //! `LAWS=cloudflare-d1` looks at one service, `-- --nocapture` shows the table.
 #![cfg(test)]
 
+mod bite;
 mod clock;
 mod drift;
 mod fake;
@@ -50,23 +51,47 @@ fn manifests() -> Vec<Manifest> {
     manifests
 }
 
+/// The laws, by number.
+const LAWS: [(u8, &str); 12] = [
+    (1, "looking changes nothing"),
+    (2, "twice is once"),
+    (3, "a lost answer loses nothing"),
+    (4, "deleting ends with nothing"),
+    (5, "edits are seen"),
+    (6, "rates are kept"),
+    (7, "failures are outlived"),
+    (8, "hidden is not gone"),
+    (9, "lists are read to the end"),
+    (10, "secrets are kept"),
+    (11, "updates arrive"),
+    (12, "nothing foreign is taken over"),
+];
+
+async fn law(number: u8, stage: &Stage) -> Verdict {
+    match number {
+        1 => laws::looking_changes_nothing(stage).await,
+        2 => laws::twice_is_once(stage).await,
+        3 => laws::a_lost_answer_loses_nothing(stage).await,
+        4 => laws::deleting_ends_with_nothing(stage).await,
+        5 => drift::edits_are_seen(stage).await,
+        6 => faults::rates_are_kept(stage).await,
+        7 => faults::failures_are_outlived(stage).await,
+        8 => faults::hidden_is_not_gone(stage).await,
+        9 => faults::lists_are_read_to_the_end(stage).await,
+        10 => secrets::secrets_are_kept(stage).await,
+        11 => drift::updates_arrive(stage).await,
+        12 => laws::nothing_foreign_is_taken_over(stage).await,
+        _ => unreachable!("there are twelve laws"),
+    }
+}
+
 async fn hold(manifest: Manifest, root: &Path) -> Row {
     let (service, lines) = (manifest.service.id.clone(), manifest.file.text.lines().count());
     let stage = Stage::new(manifest, root).await;
-    let held = vec![
-        (1, "looking changes nothing", laws::looking_changes_nothing(&stage).await),
-        (2, "twice is once", laws::twice_is_once(&stage).await),
-        (3, "a lost answer loses nothing", laws::a_lost_answer_loses_nothing(&stage).await),
-        (4, "deleting ends with nothing", laws::deleting_ends_with_nothing(&stage).await),
-        (5, "edits are seen", drift::edits_are_seen(&stage).await),
-        (6, "rates are kept", faults::rates_are_kept(&stage).await),
-        (7, "failures are outlived", faults::failures_are_outlived(&stage).await),
-        (8, "hidden is not gone", faults::hidden_is_not_gone(&stage).await),
-        (9, "lists are read to the end", faults::lists_are_read_to_the_end(&stage).await),
-        (10, "secrets are kept", secrets::secrets_are_kept(&stage).await),
-        (11, "updates arrive", drift::updates_arrive(&stage).await),
-        (12, "nothing foreign is taken over", laws::nothing_foreign_is_taken_over(&stage).await),
-    ];
+    let mut held = Vec::new();
+    for (number, says) in LAWS {
+        held.push((number, says, law(number, &stage).await));
+    }
     Row { service, lines, held }
 }
 

@@ -1,7 +1,8 @@
 //! A manifest as the fake and the laws look at it: its requests as routes, its expressions over what
 //! is wanted, and its example.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Mutex;
 
 use brokers::local::Settings;
 use brokers::manifest::{Language, Manifest, Part, Request, Scope, Step, Template, Tree, Work};
@@ -49,6 +50,8 @@ pub struct Model {
     pub routes: Vec<Route>,
     /// The instance of the example.
     pub example: Wanted,
+    /// Our mark on an instance, by its ref.
+    markers: Mutex<HashMap<String, String>>,
 }
 
 /// The text of an expression in a path, and what stands there in the path of a request.
@@ -74,6 +77,7 @@ impl Model {
             language: Language::new(settings),
             provider: Value::Object(provider),
             example,
+            markers: Mutex::default(),
         };
         for at in 0..model.routes.len() {
             let recipe = Recipe::find(&model, &model.routes[at]);
@@ -102,16 +106,20 @@ impl Model {
         ] {
             scope.set(name, &value);
         }
-        let marker = self.marker(&scope);
+        let marker = self.marker(&wanted.reference, &scope);
         scope.with("marker", &Value::from(marker))
     }
 
-    fn marker(&self, scope: &Scope) -> String {
+    fn marker(&self, reference: &str, scope: &Scope) -> String {
+        if let Some(marker) = self.markers.lock().unwrap().get(reference) {
+            return marker.clone();
+        }
         let rule = &self.manifest.provider.marker;
         let whole = rule.format.render(&self.language, scope, as_text).unwrap_or_default();
         let clean = Regex::new(&format!("[^{}]", rule.allowed)).unwrap();
         let clean = clean.replace_all(&whole, "-").into_owned();
         assert!(clean == whole && whole.len() <= rule.max, "the test's marker is a plain one");
+        self.markers.lock().unwrap().insert(reference.to_owned(), whole.clone());
         whole
     }
 
@@ -297,12 +305,15 @@ impl Route {
         format!("{} {}", self.request.method, text_of(&self.request.path))
     }
 
-    /// Whether it can change nothing.
+    /// Whether it can change nothing: it only asks, or says so with `safe`.
     pub fn is_look(&self) -> bool {
-        let looks = ["read", "find", "list", "wait", "verify"];
-        self.request.method == "GET"
-            || looks.contains(&self.verb.as_str())
-            || self.verb.contains(' ')
+        let asks = ["read", "find", "list", "wait", "verify"].contains(&self.verb.as_str());
+        let request = &self.request;
+        match request.method.as_str() {
+            "GET" | "HEAD" => true,
+            "POST" => (asks || self.verb.contains(' ')) && request.safe,
+            _ => false,
+        }
     }
 }
 

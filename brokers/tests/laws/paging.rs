@@ -11,10 +11,12 @@ use super::model::{Model, Route};
 use super::recipe::{answered, response_paths};
 use super::wire::{Received, Reply};
 
+type Query = Vec<(String, String)>;
+
 /// What is remembered of pages: the query that asks for one, and where it begins.
 #[derive(Default)]
 pub struct Pages {
-    known: Vec<(String, Vec<(String, String)>, usize)>,
+    known: Vec<(String, Query, usize)>,
     /// Requests whose lists cannot be paged here.
     pub whole: BTreeSet<String>,
     /// Requests whose lists were paged.

@@ -36,17 +36,21 @@ pub enum Values {
 pub struct Scene {
     pub model: Arc<Model>,
     pub world: World,
-    pub time: Arc<Time>,
     pub broker: Arc<RestBroker>,
     fake: Arc<Mutex<Fake>>,
 }
 
-impl Scene {
-    pub async fn new(model: &Arc<Model>, root: &Path) -> Self {
-        Self::with(model, root, Values::InEnvironment).await
-    }
+/// A provider and a broker that may see one scene after the other: a broker's connection costs more
+/// than a scene.
+pub struct House {
+    model: Arc<Model>,
+    time: Arc<Time>,
+    broker: Arc<RestBroker>,
+    fake: Arc<Mutex<Fake>>,
+}
 
-    pub async fn with(model: &Arc<Model>, root: &Path, values: Values) -> Self {
+impl House {
+    pub async fn new(model: &Arc<Model>, root: &Path, values: Values) -> Self {
         let time = Arc::new(Time::default());
         let fake = Arc::new(Mutex::new(Fake::new(Arc::clone(model), Arc::clone(&time))));
         let behind = Arc::clone(&fake);
@@ -61,19 +65,27 @@ impl Scene {
         let manifest = model.manifest.clone();
         let provider = Arc::clone(&manifest.provider);
         let broker = Arc::new(RestBroker::new(provider, vec![manifest], around));
-        let world = World {
-            clock: Arc::clone(&time) as Arc<dyn provision::world::Clock>,
-            ids: Arc::new(CountingIds::default()),
-            store: Arc::new(MemoryStore::new(Journal::empty(
-                Name::from(PROJECT),
-                Name::from(STAGE),
-            ))),
-            catalog: Catalog::new([Arc::clone(&broker) as Arc<dyn Broker>]),
-            vault: Arc::new(MirrorVault),
-        };
-        Self { model: Arc::clone(model), world, time, broker, fake }
+        Self { model: Arc::clone(model), time, broker, fake }
     }
 
+    /// An empty provider and an empty journal.
+    pub fn scene(&self) -> Scene {
+        let (model, time) = (Arc::clone(&self.model), Arc::clone(&self.time));
+        *self.fake.lock().unwrap() = Fake::new(Arc::clone(&model), Arc::clone(&time));
+        let journal = Journal::empty(Name::from(PROJECT), Name::from(STAGE));
+        let world = World {
+            clock: time,
+            ids: Arc::new(CountingIds::default()),
+            store: Arc::new(MemoryStore::new(journal)),
+            catalog: Catalog::new([Arc::clone(&self.broker) as Arc<dyn Broker>]),
+            vault: Arc::new(MirrorVault),
+        };
+        let (broker, fake) = (Arc::clone(&self.broker), Arc::clone(&self.fake));
+        Scene { model, world, broker, fake }
+    }
+}
+
+impl Scene {
     pub fn fake(&self) -> MutexGuard<'_, Fake> {
         self.fake.lock().unwrap()
     }

@@ -92,7 +92,7 @@ pub async fn secrets_are_kept(stage: &Stage) -> Verdict {
     paper.add("observation", &format!("{:?}", scene.pull().await));
     papers(&paper, &scene).await;
     for (label, phase) in &stage.labels {
-        let scene = stage.scene().await;
+        let scene = stage.scene_of(label).await;
         let (label, kind) = (label.clone(), FaultKind::Echo);
         scene.fake().faults.push(Fault { label, kind, left: 1 });
         note(&paper, "error", stage.live(&scene, *phase, 1).await);

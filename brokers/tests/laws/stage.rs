@@ -1,5 +1,6 @@
 //! One manifest under test, and how a law ends.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -14,7 +15,7 @@ use super::fake::Patch;
 use super::json::{merge, same};
 use super::laws::lost;
 use super::model::{Model, Wanted};
-use super::scene::{Scene, told};
+use super::scene::{House, Scene, Values, told};
 
 /// How a law that does not simply hold ends.
 #[derive(Clone, Debug)]
@@ -62,6 +63,9 @@ pub struct Stage {
     pub creation: Option<String>,
     /// Every kind of request that is sent, and the part of a life that it is sent in.
     pub labels: Vec<(String, Phase)>,
+    /// Those of them that a broker sends once and never again.
+    once: BTreeSet<String>,
+    house: House,
 }
 
 /// A part of a life.
@@ -90,7 +94,9 @@ impl Stage {
         std::fs::create_dir_all(&root).unwrap();
         let settings = Settings { root: root.clone(), allow_outside: false };
         let model = Arc::new(Model::new(manifest, settings));
-        let mut stage = Self { model, root, creation: None, labels: Vec::new() };
+        let house = House::new(&model, &root, Values::InEnvironment).await;
+        let (creation, labels, once) = Default::default();
+        let mut stage = Self { model, root, creation, labels, once, house };
         stage.rehearse().await;
         stage
     }
@@ -99,15 +105,31 @@ impl Stage {
         &self.model.example
     }
 
+    /// A provider and a broker that nothing happened to.
     pub async fn scene(&self) -> Scene {
-        Scene::new(&self.model, &self.root).await
+        self.scene_with(Values::InEnvironment).await
+    }
+
+    /// The same where this many values of the provider are known.
+    pub async fn scene_with(&self, values: Values) -> Scene {
+        House::new(&self.model, &self.root, values).await.scene()
+    }
+
+    /// A provider that nothing happened to, and a broker that spoke to it before.
+    pub fn next_scene(&self) -> Scene {
+        self.house.scene()
+    }
+
+    /// A scene in which requests of a label are sent.
+    pub async fn scene_of(&self, label: &str) -> Scene {
+        if self.once.contains(label) { self.scene().await } else { self.next_scene() }
     }
 
     /// Whole lives, to know which requests there are.
     async fn rehearse(&mut self) {
         let phases = (0..self.changes().len()).map(Phase::Change);
         for phase in std::iter::once(Phase::Whole).chain(phases) {
-            let scene = self.scene().await;
+            let scene = self.next_scene();
             let _ = self.live(&scene, phase, 4).await;
             let fake = scene.fake();
             for entry in &fake.log {
@@ -119,6 +141,11 @@ impl Stage {
                 }
             }
         }
+        let scene = self.next_scene();
+        let _ = self.live(&scene, Phase::Whole, 4).await;
+        let again: BTreeSet<String> = scene.since(0).into_iter().map(|entry| entry.label).collect();
+        let whole = self.labels.iter().filter(|(_, phase)| *phase == Phase::Whole);
+        self.once = whole.map(|(label, _)| label.clone()).filter(|l| !again.contains(l)).collect();
     }
 
     /// Lives a phase; each run is tried so many times. Answers what was not as it is to be.
@@ -212,7 +239,7 @@ impl Stage {
         let shown = model.shown(self.example());
         if let Some(tree) = model.manifest.service.example.edits.get(param) {
             let over = model.tree(&Some(tree.clone()), &model.scope(self.example()));
-            let mut edited = shown.clone();
+            let mut edited = shown;
             merge(&mut edited, &over);
             let value = model.read(param, self.example(), &edited)?;
             return Some((Some(Patch::Over(over)), value));
