@@ -177,7 +177,7 @@ impl<'a> Drive<'a> {
     fn previous(&self, params: Map<String, Value>) -> Previous {
         let name = Some(self.former.clone());
         let (params, outputs) = (Resolved(params), Resolved(self.outputs.clone()));
-        Previous { name, plan: None, params, outputs }
+        Previous { name, params, outputs, ..Previous::default() }
     }
 
     async fn create(&mut self) -> Option<String> {

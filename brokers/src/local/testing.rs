@@ -218,8 +218,8 @@ fn previous(made: &Provisioned, params: Value) -> Previous {
         outputs.map(|(key, output)| (key.to_string(), output.value.clone())).collect();
     Previous {
         name: Some(Name::from("thing")),
-        plan: None,
         params: resolved(params),
         outputs: Resolved(outputs),
+        ..Previous::default()
     }
 }

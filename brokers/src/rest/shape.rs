@@ -57,19 +57,23 @@ pub(super) fn secrets(service: &Service) -> Vec<&Template> {
 /// The params that are to be changed, `name` too: they differ from what they were, or from what the
 /// provider shows.
 ///
-/// A secret that is not shown counts too: where it comes from the environment, what it was is not
-/// known any more, and to send it again does no harm.
+/// One that is not shown counts too where it refers to something: what that was is not known any more,
+/// and to send it again does no harm.
 pub(super) fn changed(service: &Service, request: &UpdateRequest, live: &Live) -> Vec<String> {
     let (params, previous) = (&request.params, &request.previous);
     let mut keys: Vec<&String> = params.0.keys().chain(previous.params.0.keys()).collect();
     keys.sort();
     keys.dedup();
-    let is_secret = |key: &str| service.param(key).is_some_and(|rule| rule.param.sensitive);
+    let may_differ = |key: &String| {
+        let is_secret = service.param(key).is_some_and(|rule| rule.param.sensitive);
+        let refers = previous.referring.contains(key) && !service.recover_on.contains(key);
+        (is_secret || refers) && live.params.get(key).is_none()
+    };
     let differs = |key: &&String| {
         let wanted = params.get(key);
         wanted != previous.params.get(key)
             || wanted.zip(live.params.get(key)).is_some_and(|(wanted, shown)| wanted != shown)
-            || (is_secret(key) && wanted.is_some() && live.params.get(key).is_none())
+            || (wanted.is_some() && may_differ(key))
     };
     let mut changed: Vec<String> = keys.into_iter().filter(differs).cloned().collect();
     let name = request.address.name.as_str();

@@ -44,6 +44,9 @@ pub struct Previous {
     pub plan: Option<Name>,
     /// Its former params, references resolved against what is live now.
     pub params: Resolved,
+    /// Params that refer to the environment or to another instance: `params` holds what they mean
+    /// now, and what they meant is not known.
+    pub referring: Vec<String>,
     /// Its outputs, secret ones included.
     pub outputs: Resolved,
 }

@@ -112,6 +112,9 @@ pub fn previous(
     };
     let lookup = Lookup { output: &output, env };
     let params = entry.params.clone().unwrap_or_default();
+    let nothing = Lookup { output: &|_, _| None, env: &BTreeMap::new() };
+    let refers = |(_, value): &(&String, &Value)| fill(value, &nothing).is_none();
+    let referring = params.iter().filter(refers).map(|(key, _)| key.clone()).collect();
     let params = params
         .into_iter()
         .filter_map(|(key, value)| fill(&value, &lookup).map(|value| (key, value)))
@@ -120,6 +123,7 @@ pub fn previous(
         name: Some(entry.name.clone()),
         plan: entry.plan.clone(),
         params: Resolved(with_defaults(&params, world.catalog.service(entry.service.as_str()))),
+        referring,
         outputs: Resolved(opened(entry, world)),
     }
 }

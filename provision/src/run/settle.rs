@@ -101,6 +101,7 @@ pub(super) async fn complete(
             name: Some(resolution.address.name.clone()),
             plan: resolution.spec.plan.clone(),
             params: resolution.params.clone(),
+            referring: Vec::new(),
             outputs: Resolved(outputs),
         },
         idempotency_key: shared.operation(Verb::Update).key,
