@@ -40,6 +40,8 @@ pub struct Order<'a> {
     pub force: bool,
     /// The ledger to record at the end of a migration.
     pub ledger: Option<Vec<Applied>>,
+    /// Whether the journal was brought to what is live, and that is to be recorded first.
+    pub is_refreshed: bool,
 }
 
 /// The plan of `desired` against `journal`, looking at the world where the plan needs it.
@@ -156,7 +158,7 @@ pub async fn execute(
     context: &Context,
     project: &Project,
     (plan, desired): (&Plan, Option<&Desired>),
-    journal: Journal,
+    mut journal: Journal,
     order: Order<'_>,
 ) -> Result<Journal, Failure> {
     let is_json = context.global.json;
@@ -166,6 +168,9 @@ pub async fn execute(
     refuse_protected(plan)?;
     decide(plan, &order)?;
     require_sound(project, plan, desired, &journal).await?;
+    if order.is_refreshed {
+        save(project, &mut journal).await?;
+    }
     if plan.tasks.list.is_empty() && order.ledger.is_none() {
         let journal = sync_sink(project, journal, desired).await?;
         if is_json {

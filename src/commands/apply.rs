@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use provision::plan::Options;
 
-use crate::change::{Order, execute, look, make_plan, save};
+use crate::change::{Order, execute, look, make_plan};
 use crate::cli::{Pruning, Writing};
 use crate::context::Context;
 use crate::exit::Exit;
@@ -41,13 +41,12 @@ pub async fn run(context: &mut Context, args: &Args) -> super::Answer {
     let _lock = project.lock("prov apply", args.writing.lock_timeout).await?;
     let mut journal = project.load().await?.journal;
     let (mut edited, mut gone) = Default::default();
+    let mut is_refreshed = false;
     if args.refresh {
         let seen = look(&project, journal.clone(), args.writing.parallelism).await?;
         (edited, gone) = (seen.edited, seen.gone);
-        if seen.journal != journal {
-            journal = seen.journal;
-            save(&project, &mut journal).await?;
-        }
+        is_refreshed = seen.journal != journal;
+        journal = seen.journal;
     }
     let (prune, force) = match &saved {
         Some(saved) => (saved.prune, saved.force),
@@ -70,6 +69,7 @@ pub async fn run(context: &mut Context, args: &Args) -> super::Answer {
         yes: args.yes || saved.is_some(),
         force,
         ledger: None,
+        is_refreshed,
     };
     execute(context, &project, (&plan, Some(&desired)), journal, order).await?;
     Ok(Exit::Done)

@@ -57,6 +57,7 @@ pub async fn run(context: &mut Context, args: &Args) -> super::Answer {
         force: args.force,
         // Where nothing is left, no migration is applied any more.
         ledger: (kept == 0 && !journal.ledger.is_empty()).then(Vec::new),
+        is_refreshed: false,
     };
     execute(context, &project, (&plan, None), journal, order).await?;
     if kept > 0 && !context.global.json {

@@ -21,6 +21,7 @@ mod scripts;
 mod secrets;
 mod sink;
 mod tidy;
+mod twins;
 
 /// An empty project to run `prov` in.
 fn sandbox() -> Sandbox {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::WAIT_MAX;
 use super::answer::Answer;
 use super::call::Call;
 use super::timer::Timer;
@@ -104,7 +105,7 @@ impl Limiter {
     pub(super) fn learn(&self, answer: &Answer, limits: &Limits) {
         let now = self.timer.elapsed();
         let until = match answer.status {
-            429 => answer.retry_after().map(|wait| now + wait),
+            429 => answer.retry_after().map(|wait| now + wait.min(WAIT_MAX)),
             _ => self.exhausted(answer, limits).map(|wait| now + wait),
         };
         if let (Some(until), Ok(mut blocked)) = (until, self.blocked_until.lock()) {

@@ -29,7 +29,7 @@ pub const BODY_MAX: usize = 16 << 20;
 const ATTEMPTS_MAX: u32 = 5;
 
 /// The longest a provider may make us wait for one attempt.
-const WAIT_MAX: Duration = Duration::from_secs(120);
+pub(crate) const WAIT_MAX: Duration = Duration::from_secs(120);
 
 /// Speaks to one provider.
 pub struct Client {

@@ -20,9 +20,9 @@ pub(super) fn check(
     let is_own = |file: &&File| file.thing == "provider" && file.origin == Origin::Project;
     for file in chosen.values().filter(is_own) {
         let Some(own) = read(file) else { continue };
-        match trusted.iter().find(|other| other.id == own.id) {
+        match trusted.iter().find(|other| other.id.eq_ignore_ascii_case(&own.id)) {
             Some(other) => problems.extend(replaced(file, &own, other)),
-            None => problems.extend(added(file, &own)),
+            None => problems.extend(added(file, &own, &trusted)),
         }
     }
 }
@@ -55,11 +55,20 @@ fn replaced(file: &File, own: &Provider, other: &Provider) -> Diagnostics {
     problems
 }
 
-/// A provider that only the project knows reads variables that begin with its own name.
-fn added(file: &File, own: &Provider) -> Diagnostics {
+/// A provider that only the project knows reads variables that begin with its own name, and none
+/// that another provider reads.
+fn added(file: &File, own: &Provider, trusted: &[Provider]) -> Diagnostics {
     let mut problems = Diagnostics::default();
     let prefix = format!("{}_", own.id.to_uppercase().replace('-', "_"));
-    for name in variables(own).into_iter().filter(|name| !name.starts_with(&prefix)) {
+    let taken: Vec<String> = trusted.iter().flat_map(variables).collect();
+    for name in variables(own).into_iter().filter(|name| taken.contains(name)) {
+        problems.push(refusal(format!(
+            "{} reads the variable `{name}`, which is meant for another provider.",
+            file.path
+        )));
+    }
+    let is_foreign = |name: &String| !name.starts_with(&prefix) && !taken.contains(name);
+    for name in variables(own).into_iter().filter(is_foreign) {
         problems.push(refusal(format!(
             "{} reads the variable `{name}`, which does not begin with `{prefix}`.",
             file.path
@@ -140,7 +149,19 @@ mod tests {
         check(
             file("other", "evil.test", "ACME_TOKEN", project),
             &expect![
-                "other/provider.toml reads the variable `ACME_TOKEN`, which does not begin with `OTHER_`."
+                "other/provider.toml reads the variable `ACME_TOKEN`, which is meant for another provider."
+            ],
+        );
+        check(
+            file("ACME", "evil.test", "ACME_TOKEN", project),
+            &expect![
+                "ACME/provider.toml would send the credential of acme to https://evil.test instead of https://api.acme.test."
+            ],
+        );
+        check(
+            file("ac", "ac.test", "TOKEN", project),
+            &expect![
+                "ac/provider.toml reads the variable `TOKEN`, which does not begin with `AC_`."
             ],
         );
         check(file("acme", "mine.test", "ACME_TOKEN", Origin::User), &expect![""]);

@@ -63,6 +63,7 @@ impl RestBroker {
         loop {
             exchange.object = None;
             exchange.acts = 0;
+            exchange.done = 0;
             let error = match exchange.run(create).await {
                 Ok(()) => {
                     self.settle_object(exchange);
@@ -70,14 +71,73 @@ impl RestBroker {
                 }
                 Err(error) => error,
             };
+            if exchange.done > 0 {
+                // Something was made, whatever failed afterwards.
+                return Err(BrokerError { kind: ErrorKind::Unknown, ..error });
+            }
             let find = service.verb("find").filter(|_| error.kind == ErrorKind::Unknown);
             let Some(find) = find.filter(|_| attempt < CREATES_MAX) else { return Err(error) };
             tracing::info!(%error, "the outcome is unknown: looking for what was made");
-            if self.look_long(exchange, manifest, find).await?.is_some() {
-                return Ok(Made::Found);
+            match self.look_long(exchange, manifest, find).await {
+                Ok(Some(_)) => return Ok(Made::Found),
+                Ok(None) => {}
+                // That it cannot be looked for makes its outcome no better known.
+                Err(_) => return Err(error),
             }
             attempt += 1;
         }
+    }
+
+    /// How an operation is doing.
+    async fn operation_state(
+        &self,
+        request: &OperationRequest,
+    ) -> Result<OperationState, BrokerError> {
+        let manifest = self.manifest(&request.address)?;
+        let operation: Operation = serde_json::from_str(&request.operation).map_err(|_| {
+            BrokerError::new(ErrorKind::Failed, "the journal holds an operation of another broker")
+        })?;
+        let id = request.instance_id.clone().unwrap_or_default();
+        let mut exchange = self.about(manifest, &request.address, &request.params).await?;
+        exchange.saved = operation.saved;
+        exchange.scope.set("saved", &Value::Object(exchange.saved.clone()));
+        let live = self.read(&mut exchange, manifest, &id).await?;
+        let is_removal = operation.verb == "delete";
+        let live = match (live, is_removal) {
+            (None, true) => return Ok(OperationState::Succeeded(None)),
+            (Some(_), true) => return Ok(OperationState::InProgress { retry_after: None }),
+            // It was made and cannot be seen yet; the engine's deadline ends this.
+            (None, false) => return Ok(OperationState::InProgress { retry_after: None }),
+            (Some(live), false) => live,
+        };
+        match self.readiness(&mut exchange, manifest).await? {
+            Readiness::Failed(description) => return Ok(OperationState::Failed { description }),
+            Readiness::Pending(interval) => {
+                return Ok(OperationState::InProgress { retry_after: Some(interval) });
+            }
+            Readiness::Ready => {}
+        }
+        let recovered = match operation.recover {
+            true => self.recover(&mut exchange, manifest).await?,
+            false => Outputs::default(),
+        };
+        let live = match manifest.service.verb("configure").filter(|_| operation.verb == "create") {
+            Some(verb) => {
+                exchange.scope.set("changed", &json!([]));
+                exchange.scope.set("outputs", &json!({}));
+                exchange.scope.set("previous", &json!({ "params": {} }));
+                exchange.run(verb).await.map_err(|error| match error.kind {
+                    ErrorKind::NotFound => created(error),
+                    _ => error,
+                })?;
+                exchange.object = None;
+                self.read(&mut exchange, manifest, &id).await?.unwrap_or(live)
+            }
+            None => live,
+        };
+        let (instance_id, mut outputs) = (live.instance_id, live.outputs);
+        outputs.0.extend(recovered.0);
+        Ok(OperationState::Succeeded(Some(Provisioned { instance_id, outputs })))
     }
 }
 
@@ -219,51 +279,11 @@ impl Broker for RestBroker {
         &self,
         request: &OperationRequest,
     ) -> Result<OperationState, BrokerError> {
-        let manifest = self.manifest(&request.address)?;
-        let operation: Operation = serde_json::from_str(&request.operation).map_err(|_| {
-            BrokerError::new(ErrorKind::Failed, "the journal holds an operation of another broker")
-        })?;
-        let id = request.instance_id.clone().unwrap_or_default();
-        let mut exchange = self.about(manifest, &request.address, &request.params).await?;
-        exchange.saved = operation.saved;
-        exchange.scope.set("saved", &Value::Object(exchange.saved.clone()));
-        let live = self.read(&mut exchange, manifest, &id).await?;
-        let is_removal = operation.verb == "delete";
-        let live = match (live, is_removal) {
-            (None, true) => return Ok(OperationState::Succeeded(None)),
-            (Some(_), true) => return Ok(OperationState::InProgress { retry_after: None }),
-            // It was made and cannot be seen yet; the engine's deadline ends this.
-            (None, false) => return Ok(OperationState::InProgress { retry_after: None }),
-            (Some(live), false) => live,
-        };
-        match self.readiness(&mut exchange, manifest).await? {
-            Readiness::Failed(description) => return Ok(OperationState::Failed { description }),
-            Readiness::Pending(interval) => {
-                return Ok(OperationState::InProgress { retry_after: Some(interval) });
-            }
-            Readiness::Ready => {}
-        }
-        let recovered = match operation.recover {
-            true => self.recover(&mut exchange, manifest).await?,
-            false => Outputs::default(),
-        };
-        let live = match manifest.service.verb("configure").filter(|_| operation.verb == "create") {
-            Some(verb) => {
-                exchange.scope.set("changed", &json!([]));
-                exchange.scope.set("outputs", &json!({}));
-                exchange.scope.set("previous", &json!({ "params": {} }));
-                exchange.run(verb).await.map_err(|error| match error.kind {
-                    ErrorKind::NotFound => created(error),
-                    _ => error,
-                })?;
-                exchange.object = None;
-                self.read(&mut exchange, manifest, &id).await?.unwrap_or(live)
-            }
-            None => live,
-        };
-        let (instance_id, mut outputs) = (live.instance_id, live.outputs);
-        outputs.0.extend(recovered.0);
-        Ok(OperationState::Succeeded(Some(Provisioned { instance_id, outputs })))
+        // Only the provider's own word ends an operation; a question that fails is asked again.
+        self.operation_state(request).await.map_err(|error| match error.kind {
+            ErrorKind::Failed => BrokerError { kind: ErrorKind::Unavailable, ..error },
+            _ => error,
+        })
     }
 
     async fn find(&self, request: &FindRequest) -> Result<Option<Live>, BrokerError> {

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::session::{Session, Surroundings};
 use super::{failure, request};
-use crate::http::{Answer, Call};
+use crate::http::{Answer, Call, WAIT_MAX};
 use crate::manifest::{
     ExpressionError, KEEP, Language, Provider, Request, Scope, Step, Template, Verb, Work,
 };
@@ -45,6 +45,8 @@ pub(super) struct Exchange<'a> {
     pub(super) secrets: Vec<&'a Template>,
     /// Requests sent so far that may have changed something.
     pub(super) acts: u32,
+    /// Those of them that were answered well.
+    pub(super) done: u32,
 }
 
 type Done<'b> = Pin<Box<dyn Future<Output = Result<(), BrokerError>> + Send + 'b>>;
@@ -111,6 +113,7 @@ impl<'a> Exchange<'a> {
         let mut call = request::build(self, request)?;
         self.sign(&mut call);
         let answer = self.exchange(request, &call).await?;
+        self.done += u32::from(!matches!(call.method.as_str(), "GET" | "HEAD"));
         self.take(request, &answer)?;
         // A list that comes as a whole is a list all the same.
         self.gather(request).map(drop)
@@ -143,6 +146,9 @@ impl<'a> Exchange<'a> {
                 asked += 1;
                 let pause = answer.retry_after();
                 let pause = pause.unwrap_or(std::time::Duration::from_secs(1 << asked.min(4)));
+                if pause > WAIT_MAX {
+                    return self.judge(request, call, answer);
+                }
                 self.around.timer.sleep(pause).await;
                 continue;
             }
@@ -303,6 +309,13 @@ impl<'a> Exchange<'a> {
         let message = self.session.client.redactor.text(&error.to_string());
         BrokerError::new(ErrorKind::Invalid, format!("{}: {message}", self.file))
             .help("The manifest and the provider's answer do not fit. `-vv` shows the answer.")
+    }
+
+    /// A good answer in which the object is not: nobody knows whether it is there.
+    pub(super) fn without_object(&self) -> BrokerError {
+        let message = format!("{}: the answer does not hold the object", self.file);
+        BrokerError::new(ErrorKind::Unavailable, message)
+            .help("A proxy may stand in between. `-vv` shows the answer.")
     }
 
     fn wrong(&self, template: &Template, message: &str) -> BrokerError {

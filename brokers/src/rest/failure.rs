@@ -38,9 +38,11 @@ pub(super) fn of_answer(exchange: &Exchange<'_>, call: &Call, answer: &Answer) -
     let text = |template: &Option<Template>| {
         let value = read(exchange, template.as_ref(), answer)?;
         let text = as_text(&value);
+        // Masked before it is cut: half of a secret is not recognised.
+        let text = exchange.session.client.redactor.text(&text);
         (!text.is_empty()).then(|| text.chars().take(WORDS_MAX).collect::<String>())
     };
-    let words = text(&errors.message).unwrap_or_else(|| plain(answer));
+    let words = text(&errors.message).unwrap_or_else(|| plain(exchange, answer));
     let code = text(&errors.code).map(|code| format!(" {code}")).unwrap_or_default();
     let id = text(&errors.request_id).map(|id| format!(" (request id {id})")).unwrap_or_default();
     let words = match words.trim() {
@@ -58,12 +60,16 @@ pub(super) fn of_answer(exchange: &Exchange<'_>, call: &Call, answer: &Answer) -
 }
 
 /// The words of an answer that has no shape we know.
-fn plain(answer: &Answer) -> String {
+fn plain(exchange: &Exchange<'_>, answer: &Answer) -> String {
+    let short = |text: &str| {
+        let text = exchange.session.client.redactor.text(text.trim());
+        text.chars().take(WORDS_MAX).collect()
+    };
     match &answer.body {
         Value::String(text) if text.trim_start().starts_with('<') => "an HTML page".to_owned(),
-        Value::String(text) => text.trim().chars().take(WORDS_MAX).collect(),
+        Value::String(text) => short(text),
         Value::Null => String::new(),
-        other => other.to_string().chars().take(WORDS_MAX).collect(),
+        other => short(&other.to_string()),
     }
 }
 

@@ -25,10 +25,15 @@ impl RestBroker {
             Err(error) if error.kind == ErrorKind::NotFound => return Ok(None),
             ended => ended?,
         }
-        let is_told = verb.requests().iter().any(|request| request.object.is_some());
-        if is_told && exchange.object.as_ref().is_none_or(Value::is_null) {
-            // The answer came, and what it is about is not in it.
-            return Ok(None);
+        let mut told = verb.requests().into_iter().filter_map(|request| request.object.as_ref());
+        if let Some(told) = told.next_back() {
+            match &exchange.object {
+                // The answer came, and says that what it is about is not in it.
+                Some(Value::Null) => return Ok(None),
+                None if told.path().is_none() && exchange.response.is_object() => return Ok(None),
+                None => return Err(exchange.without_object()),
+                Some(_) => {}
+            }
         }
         self.settle_object(exchange);
         exchange.live(service, id).map(Some)
@@ -78,6 +83,9 @@ impl RestBroker {
         };
         exchange.scope.set("object", &object);
         let id = exchange.id(&manifest.service)?;
+        if exchange.known.contains(&id) {
+            return Ok(None);
+        }
         exchange.identify(&manifest.service, &id)?;
         exchange.live(&manifest.service, &id).map(Some)
     }

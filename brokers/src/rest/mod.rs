@@ -115,6 +115,7 @@ impl RestBroker {
             known: Vec::new(),
             secrets: Vec::new(),
             acts: 0,
+            done: 0,
         })
     }
 

@@ -7,7 +7,7 @@ use crate::broker::{BrokerError, PreflightRequest, ReplaceOrder};
 use crate::config::Desired;
 use crate::name::Name;
 use crate::plan::{Plan, Step, Work};
-use crate::state::Journal;
+use crate::state::{Instance, Journal, Verb};
 use crate::world::World;
 
 /// Everything that can be said against a plan before it is begun. Changes nothing.
@@ -24,7 +24,10 @@ pub async fn preflight(
         let broker = world.catalog.broker(spec.service.as_str())?;
         let makes = matches!(step.work, Work::Provision | Work::Replace(ReplaceOrder::CreateFirst));
         let begun = journal.instances.get(spec.reference.as_str());
-        let is_begun = begun.is_some_and(|entry| !entry.exists());
+        let is_creation = |entry: &Instance| {
+            entry.operation.as_ref().is_some_and(|operation| operation.verb == Verb::Provision)
+        };
+        let is_begun = begun.is_some_and(is_creation);
         let request = PreflightRequest {
             address: spec_address(spec, journal),
             params: known_params(spec, desired, journal, world)?,

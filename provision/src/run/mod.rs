@@ -1,6 +1,7 @@
 //! Executes a plan: branches side by side, every step recorded before and after its call.
 
 mod event;
+mod lookup;
 mod machine;
 mod recorder;
 mod removal;

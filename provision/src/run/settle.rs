@@ -339,7 +339,11 @@ async fn failed(
     entry.updated_at = Some(shared.world.clock.now());
     if error.kind != ErrorKind::Unknown {
         let is_creation = entry.operation.as_ref().is_some_and(|op| op.verb == Verb::Provision);
-        if !is_creation || shared.service(&entry.service).is_ok_and(|s| s.journal_only) {
+        // A refusal made nothing: what is found in its place later is somebody else's.
+        let is_refusal =
+            matches!(error.kind, ErrorKind::Conflict | ErrorKind::Unauthorized) && !entry.exists();
+        let is_local = shared.service(&entry.service).is_ok_and(|s| s.journal_only);
+        if !is_creation || is_local || is_refusal {
             entry.operation = None;
         } else if let Some(operation) = &mut entry.operation {
             operation.accepted = None;

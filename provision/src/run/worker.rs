@@ -10,8 +10,8 @@ use super::recorder::{RecordError, Recorder};
 use super::secrets::Secrets;
 use super::settle;
 use crate::broker::{
-    Address, Broker, BrokerError, ErrorKind, FetchRequest, FindRequest, Live, Previous,
-    ProvisionRequest, Provisioned, Service, UpdateRequest,
+    Address, Broker, BrokerError, ErrorKind, FetchRequest, Live, Previous, ProvisionRequest,
+    Provisioned, Service, UpdateRequest,
 };
 use crate::config::{Desired, InstanceSpec, OnRemove};
 use crate::name::Name;
@@ -298,65 +298,13 @@ impl Shared<'_> {
             };
         }
         // Something else is another request, which needs another key.
-        let again = begun.operation.clone().filter(|_| is_same);
+        // A provider may hold what it answered under a key against whoever asks again.
+        let is_open = is_same && begun.status != Status::Failed;
+        let again = begun.operation.clone().filter(|_| is_open);
         let operation = Some(again.unwrap_or_else(|| self.operation(Verb::Provision)));
         let instance_id = begun.instance_id.clone();
         let entry = Instance { instance_id, operation, ..entry };
         settle::resume(self, resolution, entry, begun).await
-    }
-
-    /// What stands where the object is to be made: one that an earlier replacement of the same
-    /// instance left there.
-    ///
-    /// Anything else that stands there is not ours to touch, and an error.
-    async fn former(
-        &self,
-        resolution: &Resolution<'_>,
-        old: Option<&Instance>,
-    ) -> Result<Option<Live>, TaskError> {
-        let live = match self.find(resolution, None).await {
-            Ok(Some(live)) => live,
-            Ok(None) => return Ok(None),
-            Err(error) if error.kind == ErrorKind::Unsupported => return Ok(None),
-            Err(error) => return Err(error.into()),
-        };
-        let is_left = |former: &Deposed| {
-            former.service == resolution.spec.service && former.instance_id == live.instance_id
-        };
-        if old.is_some_and(|old| old.deposed.iter().any(is_left)) {
-            return Ok(Some(live));
-        }
-        Err(conflict(resolution, self.holder_of(resolution, live)).into())
-    }
-
-    /// The other instance of this project whose object was found.
-    fn holder_of(&self, resolution: &Resolution<'_>, live: Live) -> Option<Name> {
-        self.holder(&Instance { instance_id: live.instance_id, ..self.entry_of(resolution) })
-    }
-
-    pub(super) async fn find(
-        &self,
-        resolution: &Resolution<'_>,
-        begun: Option<&Instance>,
-    ) -> Result<Option<Live>, BrokerError> {
-        // What is read from outside may be what the journal holds; what was lost is not.
-        let known = match begun {
-            Some(_) => self.known_ids(resolution),
-            None => Vec::new(),
-        };
-        let request = FindRequest {
-            known,
-            address: resolution.address.clone(),
-            params: resolution.params.clone(),
-            instance_id: None,
-            idempotency_key: begun.map(key_of),
-            is_unsure: begun.is_some_and(|begun| begun.status != Status::Failed),
-        };
-        self.broker(&resolution.spec.service)?.find(&request).await
-    }
-
-    fn known_ids(&self, resolution: &Resolution<'_>) -> Vec<String> {
-        observe::known_ids(&self.recorder.journal(), resolution.spec.service.as_str())
     }
 
     pub(super) fn operation(&self, verb: Verb) -> Operation {
@@ -370,7 +318,7 @@ impl Shared<'_> {
         entry: &Instance,
     ) -> ProvisionRequest {
         ProvisionRequest {
-            known: self.known_ids(resolution),
+            known: self.others(resolution, entry),
             address: resolution.address.clone(),
             plan: resolution.spec.plan.clone(),
             params: resolution.params.clone(),
@@ -564,7 +512,7 @@ fn missing_output(spec: &InstanceSpec, journal: &crate::state::Journal) -> Broke
     .help(format!("Outputs: {}.", known.join("; ")))
 }
 
-fn conflict(resolution: &Resolution<'_>, holder: Option<Name>) -> BrokerError {
+pub(super) fn conflict(resolution: &Resolution<'_>, holder: Option<Name>) -> BrokerError {
     let address = &resolution.address;
     let reference = &address.reference;
     if let Some(holder) = holder {
