@@ -84,6 +84,7 @@ impl Part {
             if is_over || started.elapsed() > Duration::from_secs(90) {
                 return Err(format!("{name} does not listen:\n{}", part.said()));
             }
+            // Another program's start: no clock of ours can bring it about, and not all say so.
             std::thread::sleep(Duration::from_millis(50));
         }
         Ok(part)

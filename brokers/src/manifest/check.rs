@@ -7,7 +7,7 @@ use provision::name::closest;
 
 use super::language::{FILTERS, Language};
 use super::provider::Provider;
-use super::request::{Body, Request, Step, Verb, Work};
+use super::request::{Request, Step, Verb, Work};
 use super::service::Service;
 use super::template::{Part, Template, Tree};
 
@@ -196,18 +196,8 @@ impl<'a> Checker<'a> {
         for tree in [&request.query, &request.headers].into_iter().flatten() {
             self.tree(tree, names);
         }
-        match &request.body {
-            Body::Empty => {}
-            Body::Json(tree) | Body::Form(tree) => self.tree(tree, names),
-            Body::Multipart(parts) => {
-                for part in parts.iter().map(|(_, part)| part) {
-                    let all = [&part.value, &part.file, &part.content_type, &part.filename];
-                    all.into_iter().flatten().for_each(|template| self.template(template, names));
-                }
-            }
-            Body::Raw(template, kind) | Body::File(template, kind) => {
-                std::iter::once(template).chain(kind).for_each(|t| self.template(t, names));
-            }
+        for template in request.body.templates() {
+            self.template(template, names);
         }
         let answer = [names, &[ANSWER, &["saved"]]].concat();
         let over = [&request.object, &request.items, &request.accept, &request.fail];

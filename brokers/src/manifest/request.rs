@@ -102,11 +102,39 @@ pub struct Part {
 
 const METHODS: [&str; 6] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"];
 
+impl Body {
+    /// Every template in it.
+    #[must_use]
+    pub fn templates(&self) -> Vec<&Template> {
+        match self {
+            Self::Empty => Vec::new(),
+            Self::Json(tree) | Self::Form(tree) => tree.templates(),
+            Self::Multipart(parts) => parts.iter().flat_map(|(_, part)| part.templates()).collect(),
+            Self::Raw(template, kind) | Self::File(template, kind) => {
+                std::iter::once(template).chain(kind).collect()
+            }
+        }
+    }
+}
+
+impl Part {
+    fn templates(&self) -> Vec<&Template> {
+        let all = [&self.value, &self.file, &self.content_type, &self.filename];
+        all.into_iter().flatten().collect()
+    }
+}
+
 impl Verb {
     /// Every request of the verb, groups opened.
     #[must_use]
     pub fn requests(&self) -> Vec<&Request> {
         self.steps.iter().flat_map(Step::requests).collect()
+    }
+
+    /// Every template in it.
+    #[must_use]
+    pub fn templates(&self) -> Vec<&Template> {
+        self.steps.iter().flat_map(Step::templates).collect()
     }
 
     /// A verb of this one request.
@@ -144,6 +172,15 @@ impl Step {
             Work::Request(request) => vec![request],
             Work::Steps(steps) => steps.iter().flat_map(Self::requests).collect(),
         }
+    }
+
+    fn templates(&self) -> Vec<&Template> {
+        let mut all: Vec<&Template> = self.when.iter().chain(&self.for_each).collect();
+        match &self.work {
+            Work::Request(request) => all.extend(request.templates()),
+            Work::Steps(steps) => all.extend(steps.iter().flat_map(Self::templates)),
+        }
+        all
     }
 
     fn read(fields: &Fields<'_>) -> Option<Self> {
@@ -197,6 +234,17 @@ impl Request {
     #[must_use]
     pub fn is_paged(&self) -> bool {
         self.items.is_some() || self.paging.as_deref().is_some_and(|paging| paging != "none")
+    }
+
+    /// Every template in it.
+    fn templates(&self) -> Vec<&Template> {
+        let over = [&self.object, &self.items, &self.matching, &self.accept, &self.fail];
+        let mut all = vec![&self.path];
+        all.extend(over.into_iter().flatten());
+        all.extend(self.save.iter().map(|(_, template)| template));
+        all.extend([&self.query, &self.headers].into_iter().flatten().flat_map(Tree::templates));
+        all.extend(self.body.templates());
+        all
     }
 
     /// The name of the paging it follows.

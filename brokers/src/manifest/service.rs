@@ -186,6 +186,17 @@ pub struct Answer {
     pub response: Tree,
 }
 
+impl Wait {
+    /// Every template in it.
+    #[must_use]
+    pub fn templates(&self) -> Vec<&Template> {
+        let mut all = self.request.as_ref().map(Verb::templates).unwrap_or_default();
+        all.push(&self.ready);
+        all.extend(&self.failed);
+        all
+    }
+}
+
 impl FoundBy {
     /// The word for it.
     #[must_use]

@@ -81,6 +81,14 @@ impl Template {
         &self.parts
     }
 
+    /// Its expressions, without their braces.
+    pub fn expressions(&self) -> impl Iterator<Item = &str> {
+        self.parts.iter().filter_map(|part| match part {
+            Part::Text(_) => None,
+            Part::Expression { text, .. } => Some(text.as_str()),
+        })
+    }
+
     /// The expression, when the template is one expression and nothing else.
     #[must_use]
     pub fn single(&self) -> Option<&str> {

@@ -39,6 +39,21 @@ fn acted(mut error: BrokerError) -> BrokerError {
     error
 }
 
+/// The id of what was made, and what the answer shows only once.
+fn made_of(
+    exchange: &mut Exchange<'_>,
+    manifest: &Manifest,
+    is_lost: bool,
+) -> Result<(String, Outputs), BrokerError> {
+    let id = exchange.id(&manifest.service)?;
+    exchange.identify(&manifest.service, &id)?;
+    let outputs = match is_lost {
+        true => Outputs::default(),
+        false => exchange.outputs(&manifest.service, true)?,
+    };
+    Ok((id, outputs))
+}
+
 /// In a create, what is not there is something else: what it refers to.
 fn created(mut error: BrokerError) -> BrokerError {
     if error.kind == ErrorKind::NotFound {
@@ -49,7 +64,7 @@ fn created(mut error: BrokerError) -> BrokerError {
 
 impl RestBroker {
     /// Sends the create; where its outcome is unknown, looks for what it made before it is sent again.
-    /// Whether it was made by somebody's answer that was lost.
+    /// That nothing foreign stands there, the engine has looked before.
     async fn create(
         &self,
         exchange: &mut Exchange<'_>,
@@ -156,7 +171,6 @@ impl Broker for RestBroker {
         exchange.key = Some(request.idempotency_key.clone());
         exchange.scope.set("key", &Value::from(request.idempotency_key.as_str()));
         exchange.known.clone_from(&request.known);
-        self.require_free(&mut exchange, manifest, &request.address).await.map_err(created)?;
         let made = self.create(&mut exchange, manifest).await.map_err(|error| {
             let error = created(error);
             match error.kind {
@@ -167,13 +181,10 @@ impl Broker for RestBroker {
                 _ => error,
             }
         })?;
-        let id = exchange.id(&manifest.service)?;
-        exchange.identify(&manifest.service, &id)?;
         let is_lost = made == Made::Found;
-        let outputs = match is_lost {
-            true => Outputs::default(),
-            false => exchange.outputs(&manifest.service, true)?,
-        };
+        let (id, outputs) = made_of(&mut exchange, manifest, is_lost)
+            // It was made, whatever its answer lacks.
+            .map_err(|error| BrokerError { kind: ErrorKind::Unknown, ..error })?;
         Ok(Progress::InProgress {
             operation: self.operation(("create", is_lost), manifest, &exchange),
             instance_id: Some(id),
@@ -315,7 +326,7 @@ impl Broker for RestBroker {
     async fn list(&self, service: &str) -> Result<Option<Vec<Live>>, BrokerError> {
         let Some(manifest) = self.manifests.get(service) else { return Ok(None) };
         let Some(verb) = manifest.service.verb("list") else { return Ok(None) };
-        if format!("{verb:?}").contains("params.") {
+        if self.mentions(verb.templates(), "params.") {
             // It lists what is inside something else, and nobody says what.
             return Ok(None);
         }

@@ -113,24 +113,6 @@ impl RestBroker {
             pause = (pause * 2).min(Duration::from_secs(8));
         }
     }
-
-    /// Refuses to make what is there already: nobody's object is taken over unasked.
-    pub(super) async fn require_free(
-        &self,
-        exchange: &mut Exchange<'_>,
-        manifest: &Manifest,
-        address: &Address,
-    ) -> Result<(), BrokerError> {
-        let place = format!("{}/{}/{}", address.project, address.stage, address.reference);
-        if self.free.lock().is_ok_and(|mut free| free.remove(&place)) {
-            return Ok(());
-        }
-        let Some(verb) = manifest.service.verb("find") else { return Ok(()) };
-        match self.look(exchange, manifest, verb).await? {
-            Some(live) => Err(taken(address, Some(&live.instance_id))),
-            None => Ok(()),
-        }
-    }
 }
 
 /// Something stands where an instance is to be made.

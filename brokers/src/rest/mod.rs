@@ -13,14 +13,14 @@ mod verify;
 mod wait;
 
 use std::collections::{BTreeMap, HashSet};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use provision::broker::{Address, BrokerError, ErrorKind, Service};
 use provision::value::{Resolved, as_text};
 use serde_json::{Map, Value, json};
 use tokio::sync::OnceCell;
 
-use crate::manifest::{Language, Manifest, Provider, Scope};
+use crate::manifest::{Language, Manifest, Provider, Scope, Template};
 use exchange::Exchange;
 use session::Session;
 
@@ -35,8 +35,6 @@ pub struct RestBroker {
     around: Surroundings,
     language: Language,
     session: OnceCell<Session>,
-    /// Instances of which it is known that nothing stands in their place.
-    free: Mutex<HashSet<String>>,
     /// Values the provider knows, by the request that answers them.
     known: tokio::sync::Mutex<BTreeMap<String, Arc<Vec<Value>>>>,
     verified: OnceCell<Result<(), BrokerError>>,
@@ -56,7 +54,6 @@ impl RestBroker {
             language: Language::new(around.settings.clone()),
             around,
             session: OnceCell::new(),
-            free: Mutex::default(),
             known: tokio::sync::Mutex::default(),
             verified: OnceCell::new(),
         }
@@ -96,6 +93,13 @@ impl RestBroker {
         let outlines = expressions.filter_map(|text| self.language.outline(text).ok());
         let leaf = |path: String| path.rsplit('.').next().map(str::to_owned);
         outlines.flat_map(|outline| outline.names).filter_map(leaf).collect()
+    }
+
+    /// Whether a name in one of `templates` begins with `path`.
+    fn mentions(&self, templates: Vec<&Template>, path: &str) -> bool {
+        let expressions = templates.into_iter().flat_map(Template::expressions);
+        let outlines = expressions.filter_map(|text| self.language.outline(text).ok());
+        outlines.flat_map(|outline| outline.names).any(|name| format!("{name}.").starts_with(path))
     }
 
     /// An exchange without an instance.

@@ -67,11 +67,7 @@ impl RestBroker {
         let verb = manifest.service.verb("find")?;
         match self.look(exchange, manifest, verb).await {
             Ok(Some(live)) => Some(taken(address, Some(&live.instance_id))),
-            Ok(None) => {
-                let place = format!("{}/{}/{}", address.project, address.stage, address.reference);
-                self.free.lock().ok()?.insert(place);
-                None
-            }
+            Ok(None) => None,
             // What it is looked for by is not known yet; its creation looks again.
             Err(error) if error.kind == ErrorKind::Invalid => None,
             Err(error) => Some(error),

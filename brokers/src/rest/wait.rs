@@ -32,9 +32,11 @@ impl RestBroker {
     ) -> String {
         // Only what waiting needs: the journal is no place for more.
         let wait = manifest.service.wait.as_ref();
-        let text = wait.map(|wait| format!("{wait:?}")).unwrap_or_default();
         let mut saved = exchange.saved.clone();
-        saved.retain(|name, _| text.contains(&format!("saved.{name}")));
+        saved.retain(|name, _| {
+            let templates = wait.map(crate::manifest::Wait::templates).unwrap_or_default();
+            self.mentions(templates, &format!("saved.{name}"))
+        });
         let operation = Operation { verb: verb.to_owned(), recover, saved };
         serde_json::to_string(&operation).unwrap_or_default()
     }

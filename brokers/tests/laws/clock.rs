@@ -1,14 +1,12 @@
 //! Time that passes when somebody waits for it, and only then.
 
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use brokers::http::Timer;
 use jiff::{SignedDuration, Timestamp};
-use provision::world::{Clock, Ids, Vault, VaultError};
-use serde_json::Value;
+use provision::world::Clock;
 
 /// Time, for the engine, the brokers and the fake.
 #[derive(Default)]
@@ -46,29 +44,5 @@ impl Clock for Time {
     async fn sleep(&self, duration: Duration) {
         self.pass(duration);
         tokio::task::yield_now().await;
-    }
-}
-
-/// Ids that count.
-#[derive(Default)]
-pub struct CountingIds(AtomicU64);
-
-impl Ids for CountingIds {
-    fn fresh(&self) -> String {
-        format!("fresh-{}", self.0.fetch_add(1, Ordering::Relaxed))
-    }
-}
-
-/// A vault that turns texts around: enough that no secret is in the journal as it is.
-pub struct MirrorVault;
-
-impl Vault for MirrorVault {
-    fn seal(&self, value: &Value) -> Result<String, VaultError> {
-        Ok(value.to_string().chars().rev().collect())
-    }
-
-    fn open(&self, sealed: &str) -> Result<Value, VaultError> {
-        let text: String = sealed.chars().rev().collect();
-        serde_json::from_str(&text).map_err(|error| VaultError(error.to_string()))
     }
 }

@@ -18,6 +18,8 @@ mod recipe;
 mod scene;
 mod secrets;
 mod stage;
+#[path = "../../../provision/tests/support/stand_in.rs"]
+mod stand_in;
 mod wire;
 
 use std::collections::BTreeMap;

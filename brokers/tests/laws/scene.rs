@@ -20,9 +20,10 @@ use provision::world::World;
 use serde_json::{Map, Value, json};
 use tokio::sync::Notify;
 
-use super::clock::{CountingIds, MirrorVault, Time};
+use super::clock::Time;
 use super::fake::{Fake, Logged};
 use super::model::{Model, PROJECT, STAGE, Wanted, value_of};
+use super::stand_in::{CountingIds, MirrorVault};
 use super::wire::serve;
 
 /// Which values of the provider the environment says.

@@ -6,6 +6,7 @@ pub mod project;
 pub mod provider;
 pub mod scene;
 pub mod services;
+pub mod stand_in;
 pub mod world;
 
 /// Random numbers that a seed decides: SplitMix64, which is a few lines and good enough.

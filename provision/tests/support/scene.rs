@@ -22,7 +22,8 @@ use tokio::sync::Notify;
 
 use super::provider::Provider;
 use super::services::VALUE;
-use super::world::{CountingIds, MirrorVault, PausedClock, WatchedStore};
+use super::stand_in::{CountingIds, MirrorVault};
+use super::world::{PausedClock, WatchedStore};
 
 /// Where a test plays.
 pub struct Scene {

@@ -1,7 +1,6 @@
 //! A world without a clock on the wall, without a disk and without a secret.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -11,8 +10,7 @@ use provision::state::{
     self, Journal, Record, read_journal, read_log, write_journal, write_record,
 };
 use provision::store::{Holder, Loaded, LockGuard, MemoryStore, Store, StoreError};
-use provision::world::{Clock, Ids, Vault, VaultError};
-use serde_json::Value;
+use provision::world::Clock;
 use std::sync::Mutex;
 use tokio::time::Instant;
 
@@ -34,30 +32,6 @@ impl Clock for PausedClock {
 
     async fn sleep(&self, duration: Duration) {
         tokio::time::sleep(duration).await;
-    }
-}
-
-/// Ids that count.
-#[derive(Default)]
-pub struct CountingIds(AtomicU64);
-
-impl Ids for CountingIds {
-    fn fresh(&self) -> String {
-        format!("fresh-{}", self.0.fetch_add(1, Ordering::Relaxed))
-    }
-}
-
-/// A vault that turns texts around: enough to tell a sealed one from an open one.
-pub struct MirrorVault;
-
-impl Vault for MirrorVault {
-    fn seal(&self, value: &Value) -> Result<String, VaultError> {
-        Ok(value.to_string().chars().rev().collect())
-    }
-
-    fn open(&self, sealed: &str) -> Result<Value, VaultError> {
-        let text: String = sealed.chars().rev().collect();
-        serde_json::from_str(&text).map_err(|error| VaultError(error.to_string()))
     }
 }
 
