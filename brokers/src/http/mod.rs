@@ -98,7 +98,9 @@ impl Client {
     async fn attempt(&self, call: &Call) -> Result<Answer, BrokerError> {
         let started = self.timer.elapsed();
         tracing::debug!(method = %call.method, url = %self.redactor.text(&call.url), "request");
-        if let Some(body) = call.payload.shown() {
+        if tracing::enabled!(tracing::Level::DEBUG)
+            && let Some(body) = call.payload.shown()
+        {
             tracing::debug!(body = %self.redactor.body(body.as_bytes()), "request body");
         }
         let request = call.build(&self.inner)?;

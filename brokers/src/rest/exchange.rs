@@ -139,9 +139,11 @@ impl<'a> Exchange<'a> {
         loop {
             let answer = self.session.client.send(call).await?;
             self.learn_secrets(request, &answer);
-            let body = answer.body.to_string();
-            let body = self.session.client.redactor.body(body.as_bytes());
-            tracing::debug!(body = %body, "answer body");
+            if tracing::enabled!(tracing::Level::DEBUG) {
+                let body = answer.body.to_string();
+                let body = self.session.client.redactor.body(body.as_bytes());
+                tracing::debug!(body = %body, "answer body");
+            }
             if failure::is_busy(self, &answer) && asked < BUSY_MAX {
                 asked += 1;
                 let pause = answer.retry_after();
