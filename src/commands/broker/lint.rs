@@ -70,6 +70,10 @@ pub fn run(context: &mut Context, args: &Args) -> super::super::Answer {
         view::document(&view::versioned(json!({
             "services": checked, "diagnostics": [], "openapi": seen,
         })));
+    } else if checked.is_empty() {
+        out(
+            "There are no manifests of your own. `prov broker eject` copies one, `prov broker new` drafts one.",
+        );
     } else {
         let noun = if checked.len() == 1 { "manifest" } else { "manifests" };
         out(format!("{} {noun} checked: no problems.", checked.len()));
