@@ -33,8 +33,16 @@ pub struct Between {
     state: Arc<Mutex<State>>,
 }
 
+/// Who is asked, and in which words.
+pub type Choose = dyn Fn(&Message) -> (SocketAddr, Message) + Send;
+
 impl Between {
     pub fn new(counterpart: SocketAddr) -> Self {
+        Self::choosing(Box::new(move |request| (counterpart, request.clone())))
+    }
+
+    /// Between prov and several counterparts, one of which is chosen for each request.
+    pub fn choosing(choose: Box<Choose>) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let address = listener.local_addr().unwrap();
         let state: Arc<Mutex<State>> = Arc::default();
@@ -42,7 +50,7 @@ impl Between {
         // It ends with the process: a listener that waits holds nothing up.
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                pass(&stream, counterpart, &shared);
+                pass(&stream, choose.as_ref(), &shared);
             }
         });
         Self { address, state }
@@ -64,9 +72,10 @@ impl Between {
     }
 }
 
-fn pass(stream: &TcpStream, counterpart: SocketAddr, state: &Mutex<State>) {
+fn pass(stream: &TcpStream, choose: &Choose, state: &Mutex<State>) {
     let Ok(Some(request)) = Message::read(stream) else { return };
-    let answered = request.send(counterpart);
+    let (counterpart, asked) = choose(&request);
+    let answered = asked.send(counterpart);
     let is_broken = answered.is_err();
     let answer = answered.unwrap_or_else(|error| {
         Message::answer(BROKEN, &serde_json::json!({ "broken": error.to_string() }))

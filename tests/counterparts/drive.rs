@@ -20,7 +20,7 @@ use crate::between::Between;
 use crate::example::{Imitation, other_than};
 
 /// Values of providers that fit what their descriptions say of them.
-const VALUES: [(&str, &str); 5] = [
+pub const VALUES: [(&str, &str); 5] = [
     ("account_id", "023e105f4ecef8ad9ca31a8372d0c353"),
     ("account_slug", "acme"),
     ("org_id", "org-morning-bread-81040908"),

@@ -38,6 +38,19 @@ impl Prism {
         Ok(Self { part })
     }
 
+    /// Prism before a server: what breaks the description is told in a header of the answer.
+    pub fn proxy(parts: &Counterparts, description: &Path, upstream: &str) -> Result<Self, String> {
+        let prism = parts.installed("npm/node_modules/.bin/prism", "prism")?;
+        let node = node()?;
+        let part = Part::start("prism proxy", |port| {
+            let mut command = Command::new(node);
+            command.arg(prism).args(["proxy", "-h", "127.0.0.1", "-p", &port.to_string()]);
+            command.arg(description).arg(upstream);
+            command
+        })?;
+        Ok(Self { part })
+    }
+
     pub fn address(&self) -> SocketAddr {
         self.part.address
     }
@@ -103,17 +116,22 @@ pub fn verdict(answer: &Message) -> Verdict {
     }
 }
 
-/// What is wrong with a request; what is wrong with an answer is not ours.
+/// What is wrong with a request; what is wrong with an answer of Prism's own is not ours.
 fn violations(list: &Value) -> String {
+    let about_requests = breaches(list).into_iter().filter(|one| !one.starts_with("response"));
+    about_requests.collect::<Vec<_>>().join("; ")
+}
+
+/// Everything that is wrong with a request and its answer, as the header of a proxy lists it.
+pub fn breaches(list: &Value) -> Vec<String> {
     let list = list.as_array().cloned().unwrap_or_default();
-    let about_requests =
-        list.iter().filter(|one| one["location"][0] != "response" && one["severity"] == "Error");
+    let errors = list.iter().filter(|one| one["severity"] == "Error");
     let text = |one: &Value| {
         let place = one["location"].as_array().cloned().unwrap_or_default();
         let place: Vec<String> = place.iter().map(provision::value::as_text).collect();
         format!("{}: {}", place.join("."), one["message"].as_str().unwrap_or_default())
     };
-    about_requests.map(text).collect::<Vec<_>>().join("; ")
+    errors.map(text).collect()
 }
 
 /// The files that describe the providers.
@@ -143,11 +161,14 @@ impl Descriptions {
         files.into_iter().find(|path| path.is_file())
     }
 
-    /// A description in JSON.
+    /// What a description says.
     pub fn read(&mut self, path: &Path) -> &Value {
         self.read.entry(path.to_owned()).or_insert_with(|| {
             let text = std::fs::read_to_string(path).unwrap_or_default();
-            serde_json::from_str(&text).unwrap_or(Value::Null)
+            match path.extension().is_some_and(|end| end == "yaml") {
+                true => serde_saphyr::from_str(&text).unwrap_or(Value::Null),
+                false => serde_json::from_str(&text).unwrap_or(Value::Null),
+            }
         })
     }
 }

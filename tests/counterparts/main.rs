@@ -11,6 +11,8 @@ use std::io::Write as _;
 mod between;
 mod drive;
 mod example;
+mod fakes;
+mod front;
 mod judge;
 mod lives;
 mod mutate;

@@ -59,7 +59,7 @@ const SURVIVORS: [(&str, &str, &str); 1] = [(
 )];
 
 /// Operations that a description knows only in another place, in the same shape.
-const TWINS: [(&str, &str); 1] =
+pub const TWINS: [(&str, &str); 1] =
     [("/accounts/023e105f4ecef8ad9ca31a8372d0c353/tokens", "/user/tokens")];
 
 /// The requests of a service, told by verb, method and path of the manifest.
@@ -90,7 +90,7 @@ pub fn providers() -> BTreeMap<String, Vec<Manifest>> {
 }
 
 /// The counterparts and the descriptions, or none with the reason said.
-fn parts(proof: &str) -> Option<(Counterparts, Descriptions)> {
+pub fn parts(proof: &str) -> Option<(Counterparts, Descriptions)> {
     let found = Counterparts::find().and_then(|parts| {
         parts.installed("npm/node_modules/.bin/prism", "prism")?;
         let descriptions = Descriptions::of(&parts)?;
@@ -215,7 +215,7 @@ impl Court<'_> {
             Verdict::Unknown => "no such path and method".to_owned(),
             Verdict::Refused(why) => why,
         };
-        match reason(manifest, passed, &refusal) {
+        match reason(manifest, &passed.verb, &refusal) {
             Some(reason) => drop(row.excepted.insert(label, reason)),
             None => drop(row.refused.insert(label, format!("{refusal}\n{}", shown(passed)))),
         }
@@ -332,8 +332,8 @@ fn unsent(manifest: &Manifest, passed: &[Passed]) -> Vec<String> {
     unsent
 }
 
-/// Why the description is wrong there, as `lint.toml` has it.
-fn reason(manifest: &Manifest, passed: &Passed, refusal: &str) -> Option<String> {
+/// Why the description is wrong there, as `lint.toml` has it; of any verb where none is told.
+pub fn reason(manifest: &Manifest, verb: &str, refusal: &str) -> Option<String> {
     let id = manifest.service.id.as_str();
     let is_meant =
         |(service, word, _): &&(&str, &str, &str)| *service == id && refusal.contains(word);
@@ -343,7 +343,7 @@ fn reason(manifest: &Manifest, passed: &Passed, refusal: &str) -> Option<String>
     let text = catalog::built_in_exceptions(&manifest.provider.id)?;
     let exceptions: toml::Table = text.parse().unwrap();
     let thing = manifest.file.thing.as_str();
-    let verbs = match passed.verb.as_str() {
+    let verbs = match verb {
         "wait" => vec!["wait", "read", "configure"],
         "create" => vec!["create", "find"],
         "find" => vec!["find", "read"],
@@ -353,7 +353,7 @@ fn reason(manifest: &Manifest, passed: &Passed, refusal: &str) -> Option<String>
     let fits = |allow: &&toml::Value| {
         let text = |key: &str| allow.get(key).and_then(toml::Value::as_str).unwrap_or_default();
         let mut at = text("at").split('.');
-        let is_verb = at.next().is_some_and(|verb| verbs.contains(&verb));
+        let is_verb = at.next().is_some_and(|told| verb.is_empty() || verbs.contains(&told));
         let is_about = match text("rule") {
             "unknown-operation" => refusal.contains("no such path"),
             "unknown-response" => false,

@@ -1,10 +1,13 @@
 //! That the laws bite: manifests with one mistake each, and the law that has to see it.
 
+use std::sync::Arc;
+
 use brokers::manifest::{Manifest, load};
 use provision::diagnostic::{Diagnostics, Sources};
 
-use super::law;
-use super::stage::{Fall, Stage};
+use prov_fake::front::Direct;
+use prov_fake::laws::law;
+use prov_fake::stage::{Fall, Stage};
 
 /// A service, what is written in its manifest, what is written there instead, and the law it breaks.
 const MISTAKES: &[(&str, &str, &str, u8)] = &[
@@ -56,7 +59,8 @@ async fn a_mistake_breaks_a_law() {
     let mut missed = Vec::new();
     for (at, (service, right, wrong, number)) in MISTAKES.iter().enumerate() {
         let manifest = with_mistake(service, right, wrong);
-        let stage = Stage::new(manifest, &root.path().join(at.to_string())).await;
+        let root = root.path().join(at.to_string());
+        let stage = Stage::new(manifest, &root, Arc::new(Direct)).await;
         if !matches!(law(*number, &stage).await, Err(Fall::Broken(_))) {
             missed.push(format!("law {number} holds for {service} with {wrong:?}"));
         }

@@ -5,32 +5,18 @@
 #![cfg(test)]
 
 mod bite;
-mod clock;
-mod drift;
-mod fake;
-mod faults;
-mod fit;
-mod json;
-mod laws;
-mod model;
-mod paging;
-mod recipe;
-mod scene;
-mod secrets;
-mod stage;
-#[path = "../../../provision/tests/support/stand_in.rs"]
-mod stand_in;
-mod wire;
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use brokers::manifest::{Manifest, load};
 use provision::diagnostic::{Diagnostics, Sources};
 
-use stage::{Fall, Stage, Verdict};
+use prov_fake::front::Direct;
+use prov_fake::laws::{LAWS, law, life};
+use prov_fake::stage::{Fall, Stage, Verdict};
 
 /// A law's number, what it says, and how it ended.
 type Held = (u8, &'static str, Verdict);
@@ -53,43 +39,9 @@ fn manifests() -> Vec<Manifest> {
     manifests
 }
 
-/// The laws, by number.
-const LAWS: [(u8, &str); 12] = [
-    (1, "looking changes nothing"),
-    (2, "twice is once"),
-    (3, "a lost answer loses nothing"),
-    (4, "deleting ends with nothing"),
-    (5, "edits are seen"),
-    (6, "rates are kept"),
-    (7, "failures are outlived"),
-    (8, "hidden is not gone"),
-    (9, "lists are read to the end"),
-    (10, "secrets are kept"),
-    (11, "updates arrive"),
-    (12, "nothing foreign is taken over"),
-];
-
-async fn law(number: u8, stage: &Stage) -> Verdict {
-    match number {
-        1 => laws::looking_changes_nothing(stage).await,
-        2 => laws::twice_is_once(stage).await,
-        3 => laws::a_lost_answer_loses_nothing(stage).await,
-        4 => laws::deleting_ends_with_nothing(stage).await,
-        5 => drift::edits_are_seen(stage).await,
-        6 => faults::rates_are_kept(stage).await,
-        7 => faults::failures_are_outlived(stage).await,
-        8 => faults::hidden_is_not_gone(stage).await,
-        9 => faults::lists_are_read_to_the_end(stage).await,
-        10 => secrets::secrets_are_kept(stage).await,
-        11 => drift::updates_arrive(stage).await,
-        12 => laws::nothing_foreign_is_taken_over(stage).await,
-        _ => unreachable!("there are twelve laws"),
-    }
-}
-
 async fn hold(manifest: Manifest, root: &Path) -> Row {
     let (service, lines) = (manifest.service.id.clone(), manifest.file.text.lines().count());
-    let stage = Stage::new(manifest, root).await;
+    let stage = Stage::new(manifest, root, Arc::new(Direct)).await;
     let mut held = Vec::new();
     for (number, says) in LAWS {
         held.push((number, says, law(number, &stage).await));
@@ -125,7 +77,7 @@ fn show(rows: &[Row]) {
         let marks: Vec<String> = row
             .held
             .iter()
-            .map(|(number, _, verdict)| format!("{number}{}", laws::mark(verdict)))
+            .map(|(number, _, verdict)| format!("{number}{}", life::mark(verdict)))
             .collect();
         println!("{:<28} {:>5}  {}", row.service, row.lines, marks.join(" "));
     }

@@ -179,7 +179,7 @@ fn form(pairs: &[(String, String)]) -> Value {
     let mut whole = Value::Object(Map::new());
     for (key, value) in pairs {
         let keys: Vec<&str> = key.split('[').map(|key| key.trim_end_matches(']')).collect();
-        super::json::put(&mut whole, &keys, Value::from(value.as_str()));
+        crate::json::put(&mut whole, &keys, Value::from(value.as_str()));
     }
     whole
 }

@@ -4,9 +4,9 @@ use provision::observe::{LiveState, Observation};
 use provision::plan::Action;
 use serde_json::Value;
 
-use super::laws::lost;
-use super::scene::{Scene, story};
-use super::stage::{During as _, Stage, Verdict, alike, verdict, without};
+use super::life::lost;
+use crate::scene::{Scene, story};
+use crate::stage::{During as _, Stage, Verdict, alike, verdict, without};
 
 /// What is declared is what is shown; and what somebody edits is what the next plan shows, that and
 /// nothing else, and what it mends.
@@ -33,7 +33,7 @@ pub async fn edits_are_seen(stage: &Stage) -> Verdict {
 }
 
 /// A refresh of what nobody edited changes nothing.
-async fn untouched(stage: &Stage, scene: &Scene) -> Result<Vec<String>, super::stage::Fall> {
+async fn untouched(stage: &Stage, scene: &Scene) -> Result<Vec<String>, crate::stage::Fall> {
     let plan = scene.refreshed(stage.example()).await.during("refresh")?;
     Ok(match plan.is_clean() {
         true => Vec::new(),
@@ -51,7 +51,7 @@ async fn edited(
     stage: &Stage,
     scene: &Scene,
     param: &str,
-) -> Result<Vec<String>, super::stage::Fall> {
+) -> Result<Vec<String>, crate::stage::Fall> {
     let mut seen = Vec::new();
     let Some((Some(patch), value)) = stage.edit(param) else {
         return Ok(vec![format!("{param}: its `read` is more than a path: write example.edits")]);

@@ -8,13 +8,13 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use super::clock::Time;
-use super::fit::{Fit, Sent};
-use super::json::{get, merge, put, same};
-use super::model::{Captures, Model, Route, Wanted};
-use super::paging::Pages;
-use super::recipe::{answer_with, answered, failure_with};
-use super::wire::{Received, Reply};
+use crate::clock::Time;
+use crate::fit::{Fit, Sent};
+use crate::json::{get, merge, put, same};
+use crate::model::{Captures, Model, Route, Wanted};
+use crate::paging::Pages;
+use crate::recipe::{answer_with, answered, failure_with};
+use crate::wire::{Received, Reply};
 
 /// How often a new object is shown unfinished.
 const PENDING_READS: u32 = 2;
@@ -36,10 +36,10 @@ pub struct Fake {
     /// What was sent and cannot be told from the manifest.
     pub notes: BTreeSet<String>,
     pub pages: Pages,
-    pub(super) saved: Map<String, Value>,
+    pub(crate) saved: Map<String, Value>,
     replayed: BTreeMap<String, Reply>,
     rendered: RefCell<HashMap<String, Value>>,
-    pub(super) time: Arc<Time>,
+    pub(crate) time: Arc<Time>,
     serial: u64,
 }
 
@@ -231,7 +231,7 @@ impl Fake {
         }
     }
 
-    pub(super) fn is_visible(&self, object: &Object) -> bool {
+    pub(crate) fn is_visible(&self, object: &Object) -> bool {
         !object.is_hidden || self.time.elapsed() >= object.born + HIDDEN
     }
 
@@ -375,7 +375,7 @@ impl Fake {
             taken.iter().find_map(|(route, _)| Some((route, route.verb.strip_prefix(kind)?)))
         };
         if let Some((route, name)) = about("value ") {
-            let value = Value::from(super::model::value_of(name));
+            let value = self.model.provider[name].clone();
             return answer_with(&self.model, route.request.object.as_ref()?, &value);
         }
         if let Some((route, name)) = about("known ") {

@@ -3,9 +3,9 @@
 use provision::broker::{Finding, Service};
 use provision::plan::Action;
 
-use super::fake::{Fault, FaultKind};
-use super::scene::{Scene, Values, story, told};
-use super::stage::{During as _, Fall, Stage, Verdict, broken, verdict, without};
+use crate::fake::{Fault, FaultKind};
+use crate::scene::{Scene, Values, story, told};
+use crate::stage::{During as _, Fall, Stage, Verdict, broken, verdict, without};
 
 /// What the engine knows of the service.
 pub fn service(scene: &Scene) -> Service {

@@ -7,11 +7,11 @@ use provision::broker::{Address, Broker, FindRequest, Finding};
 use provision::name::Name;
 use provision::value::Resolved;
 
-use super::fake::{Fault, FaultKind};
-use super::laws::{after_a_lost_answer, lost, service};
-use super::model::{PROJECT, STAGE};
-use super::scene::{Scene, story, told};
-use super::stage::{During as _, Stage, Verdict, broken, verdict, without};
+use super::life::{after_a_lost_answer, lost, service};
+use crate::fake::{Fault, FaultKind};
+use crate::model::{PROJECT, STAGE};
+use crate::scene::{Scene, story, told};
+use crate::stage::{During as _, Stage, Verdict, broken, verdict, without};
 
 /// How long a provider asks to wait.
 const PAUSE: u64 = 17;

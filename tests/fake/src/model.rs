@@ -1,7 +1,7 @@
 //! A manifest as the fake and the laws look at it: its requests as routes, its expressions over what
 //! is wanted, and its example.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Mutex;
 
 use brokers::local::Settings;
@@ -10,8 +10,8 @@ use provision::value::as_text;
 use regex_lite::Regex;
 use serde_json::{Map, Value, json};
 
-use super::recipe::Recipe;
-use super::wire::decode;
+use crate::recipe::Recipe;
+use crate::wire::decode;
 
 /// The project and the stage of every test.
 pub const PROJECT: &str = "shop";
@@ -58,10 +58,12 @@ pub struct Model {
 pub type Captures = Vec<(String, String)>;
 
 impl Model {
-    pub fn new(manifest: Manifest, settings: Settings) -> Self {
-        let values = manifest.provider.values.iter();
+    /// The model of a manifest whose provider's values are those of `values`, or made up.
+    pub fn new(manifest: Manifest, settings: Settings, values: &BTreeMap<String, String>) -> Self {
+        let value = |name: &String| values.get(name).cloned().unwrap_or_else(|| value_of(name));
+        let names = manifest.provider.values.keys();
         let provider: Map<String, Value> =
-            values.map(|(name, _)| (name.clone(), Value::from(value_of(name)))).collect();
+            names.map(|name| (name.clone(), Value::from(value(name)))).collect();
         let service = &manifest.service;
         let mut params = service.example.params.clone();
         for rule in &service.params {
@@ -207,7 +209,7 @@ impl Model {
 }
 
 /// A value of the provider in tests.
-pub fn value_of(name: &str) -> String {
+fn value_of(name: &str) -> String {
     format!("{}-9a7806061c88ada1", name.replace('_', "-"))
 }
 

@@ -4,8 +4,8 @@
 use brokers::manifest::{Scope, Template};
 use serde_json::{Map, Value};
 
-use super::json::{get, is_part, merge, put};
-use super::model::{Model, Route, Wanted, quoted};
+use crate::json::{get, is_part, merge, put};
+use crate::model::{Model, Route, Wanted, quoted};
 
 /// How objects are put into an answer.
 #[derive(Clone, Debug)]
@@ -158,7 +158,7 @@ fn sample_scope(model: &Model, route: &Route, object: &Value) -> Scope {
     let mut scope = model.about(&model.scope(&model.example), object);
     let mut saved = Map::new();
     for other in model.routes.iter().filter(|other| other.verb == route.verb) {
-        let path = super::wire::decode(&sample_path(other));
+        let path = crate::wire::decode(&sample_path(other));
         let Some(answer) = model.answer(&other.request.method, &path) else { continue };
         let response = model.tree(&Some(answer.response.clone()), &scope);
         let over = answered(&scope, &response, answer.status);

@@ -5,7 +5,6 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use brokers::local::Settings;
-use brokers::manifest::Provider;
 use brokers::rest::{RestBroker, Surroundings};
 use provision::broker::{Broker, BrokerError, Catalog};
 use provision::config::{Desired, Document, Rules, Scope, expression};
@@ -16,15 +15,16 @@ use provision::plan::{self, Action, Input, Options, Plan};
 use provision::run::{self, Ended, Outcome, Settings as RunSettings, Silent};
 use provision::state::{Instance, Journal};
 use provision::store::MemoryStore;
+use provision::value::as_text;
 use provision::world::World;
 use serde_json::{Map, Value, json};
 use tokio::sync::Notify;
 
-use super::clock::Time;
-use super::fake::{Fake, Logged};
-use super::model::{Model, PROJECT, STAGE, Wanted, value_of};
-use super::stand_in::{CountingIds, MirrorVault};
-use super::wire::serve;
+use crate::clock::Time;
+use crate::fake::{Fake, Logged};
+use crate::front::Front;
+use crate::model::{Model, PROJECT, STAGE, Wanted};
+use crate::stand_in::{CountingIds, MirrorVault};
 
 /// Which values of the provider the environment says.
 #[derive(Clone, Copy, PartialEq)]
@@ -51,12 +51,18 @@ pub struct House {
 }
 
 impl House {
-    pub async fn new(model: &Arc<Model>, root: &Path, values: Values) -> Self {
+    /// A provider of `model` behind `front`, and a broker that knows so many of its values.
+    pub async fn new(
+        (model, values): (&Arc<Model>, Values),
+        root: &Path,
+        front: &dyn Front,
+    ) -> Self {
         let time = Arc::new(Time::default());
         let fake = Arc::new(Mutex::new(Fake::new(Arc::clone(model), Arc::clone(&time))));
         let behind = Arc::clone(&fake);
-        let url = serve(Arc::new(move |request| behind.lock().unwrap().handle(&request))).await;
-        let env = environment(&model.manifest.provider, &url, values);
+        let handler = move |request| behind.lock().unwrap().handle(&request);
+        let url = front.place(Arc::new(handler)).await;
+        let env = environment(model, &url, values);
         let around = Surroundings {
             settings: Settings { root: root.to_owned(), allow_outside: false },
             env: Arc::new(move |name: &str| env.get(name).cloned()),
@@ -284,7 +290,8 @@ pub fn credential(secret: &str) -> String {
     format!("credential-{secret}-0f1e2d3c4b5a")
 }
 
-fn environment(provider: &Provider, url: &str, values: Values) -> BTreeMap<String, String> {
+fn environment(model: &Model, url: &str, values: Values) -> BTreeMap<String, String> {
+    let provider = &model.manifest.provider;
     let mut env = BTreeMap::new();
     if let Some(name) = provider.base_url_env.first() {
         env.insert(name.clone(), url.to_owned());
@@ -294,7 +301,9 @@ fn environment(provider: &Provider, url: &str, values: Values) -> BTreeMap<Strin
     }
     for (value, rule) in &provider.values {
         if values == Values::InEnvironment || rule.request.is_none() {
-            env.extend(rule.env.first().map(|name| (name.clone(), value_of(value))));
+            env.extend(
+                rule.env.first().map(|name| (name.clone(), as_text(&model.provider[value]))),
+            );
         }
     }
     env

@@ -6,10 +6,10 @@ use brokers::manifest::{Body, Scope, Template, Tree};
 use provision::value::as_text;
 use serde_json::{Map, Value, json};
 
-use super::fake::Fake;
-use super::json::{get, same};
-use super::model::{Captures, Route, Wanted};
-use super::wire::{Received, table_of};
+use crate::fake::Fake;
+use crate::json::{get, same};
+use crate::model::{Captures, Route, Wanted};
+use crate::wire::{Received, table_of};
 
 /// What came in a request.
 pub struct Sent {
@@ -142,7 +142,7 @@ fn leaves<'a>(tree: &'a Tree, path: &[&str], came: (&'a Value, bool), out: &mut 
 
 impl Fake {
     /// The ways in which a request may be the one of a route.
-    pub(super) fn fits<'m>(
+    pub(crate) fn fits<'m>(
         &self,
         route: &'m Route,
         captures: &Captures,
@@ -259,7 +259,7 @@ impl Fake {
     }
 
     /// Whether what a path says is true of an object, as far as it is about objects.
-    pub(super) fn holds(&self, captures: &Captures, at: usize) -> bool {
+    pub(crate) fn holds(&self, captures: &Captures, at: usize) -> bool {
         let object = &self.objects[at];
         let wanted = Wanted { params: object.params(), ..object.belief.clone() };
         let scope = self.model.about(&self.model.scope(&wanted), &self.render(object));

@@ -11,11 +11,12 @@ use provision::observe::LiveState;
 use regex_lite::Regex;
 use serde_json::{Value, json};
 
-use super::fake::Patch;
-use super::json::{merge, same};
-use super::laws::lost;
-use super::model::{Model, Wanted};
-use super::scene::{House, Scene, Values, told};
+use crate::fake::Patch;
+use crate::front::Front;
+use crate::json::{merge, same};
+use crate::laws::life::lost;
+use crate::model::{Model, Wanted};
+use crate::scene::{House, Scene, Values, told};
 
 /// How a law that does not simply hold ends.
 #[derive(Clone, Debug)]
@@ -66,6 +67,7 @@ pub struct Stage {
     /// Those of them that a broker sends once and never again.
     once: BTreeSet<String>,
     house: House,
+    front: Arc<dyn Front>,
 }
 
 /// A part of a life.
@@ -79,7 +81,7 @@ pub enum Phase {
 
 impl Stage {
     /// The stage of a manifest, with the folders of its example below `root`.
-    pub async fn new(manifest: Manifest, root: &Path) -> Self {
+    pub async fn new(manifest: Manifest, root: &Path, front: Arc<dyn Front>) -> Self {
         let root = root.join(&manifest.service.id);
         for rule in manifest.service.params.iter().filter(|rule| rule.is_folder) {
             if let Some(Value::String(path)) =
@@ -93,10 +95,10 @@ impl Stage {
         }
         std::fs::create_dir_all(&root).unwrap();
         let settings = Settings { root: root.clone(), allow_outside: false };
-        let model = Arc::new(Model::new(manifest, settings));
-        let house = House::new(&model, &root, Values::InEnvironment).await;
+        let model = Arc::new(Model::new(manifest, settings, &front.values()));
+        let house = House::new((&model, Values::InEnvironment), &root, front.as_ref()).await;
         let (creation, labels, once) = Default::default();
-        let mut stage = Self { model, root, creation, labels, once, house };
+        let mut stage = Self { model, root, creation, labels, once, house, front };
         stage.rehearse().await;
         stage
     }
@@ -112,7 +114,7 @@ impl Stage {
 
     /// The same where this many values of the provider are known.
     pub async fn scene_with(&self, values: Values) -> Scene {
-        House::new(&self.model, &self.root, values).await.scene()
+        House::new((&self.model, values), &self.root, self.front.as_ref()).await.scene()
     }
 
     /// A provider that nothing happened to, and a broker that spoke to it before.

@@ -6,10 +6,10 @@ use brokers::manifest::{Paging, Provider, Template};
 use provision::value::as_text;
 use serde_json::Value;
 
-use super::json::put;
-use super::model::{Model, Route};
-use super::recipe::{answered, response_paths};
-use super::wire::{Received, Reply};
+use crate::json::put;
+use crate::model::{Model, Route};
+use crate::recipe::{answered, response_paths};
+use crate::wire::{Received, Reply};
 
 type Query = Vec<(String, String)>;
 

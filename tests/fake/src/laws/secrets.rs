@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex};
 use provision::state::write_journal;
 use tracing_subscriber::fmt::MakeWriter;
 
-use super::fake::{Fault, FaultKind};
-use super::json::texts;
-use super::scene::{Scene, credential};
-use super::stage::{Phase, Stage, Verdict, verdict};
+use crate::fake::{Fault, FaultKind};
+use crate::json::texts;
+use crate::scene::{Scene, credential};
+use crate::stage::{Phase, Stage, Verdict, verdict};
 
 /// Texts shorter than this are no secrets, and are in everything.
 const LENGTH_MIN: usize = 6;
