@@ -2,6 +2,7 @@
 //! what is made is kept.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
@@ -16,6 +17,10 @@ use crate::judge::{Descriptions, Prism};
 use crate::part::Counterparts;
 use crate::prism::TWINS;
 use crate::wire::Message;
+
+/// Providers of which services need operations that the cut leaves out; Prism starts slowly with a
+/// whole description.
+const BEYOND_THE_CUT: [&str; 4] = ["cloudflare", "digitalocean", "hetzner", "vultr"];
 
 /// The descriptions of one provider, for who knows what.
 pub struct Atlas {
@@ -71,13 +76,11 @@ pub struct Judged {
 
 impl Judged {
     /// Starts the judges of a provider.
-    pub fn start(
-        parts: &Counterparts,
-        descriptions: &mut Descriptions,
-        provider: &str,
-    ) -> Result<Self, String> {
+    pub fn start(parts: &Counterparts, provider: &str) -> Result<Self, String> {
+        let mut descriptions = Descriptions::of(parts)?;
         let cut = descriptions.cut(provider).ok_or("there is no description")?;
-        let full = descriptions.full(provider);
+        let is_beyond = BEYOND_THE_CUT.contains(&provider);
+        let full = descriptions.full(provider).filter(|_| is_beyond);
         let mut filler = |path: &PathBuf| Filler::new(descriptions.read(path).clone());
         let atlas = Atlas { cut: filler(&cut), full: full.as_ref().map(&mut filler) };
         let atlas = Arc::new(atlas);
@@ -95,6 +98,11 @@ impl Judged {
             (*address.unwrap(), Message { start, ..request.clone() })
         }));
         Ok(Self { between, behind, _judges: judges })
+    }
+
+    /// Where it is asked.
+    pub fn address(&self) -> SocketAddr {
+        self.between.address
     }
 
     /// What passed since the last time.
@@ -127,6 +135,10 @@ impl Front for Judged {
     async fn place(&self, handler: Arc<Handler>) -> String {
         *self.behind.lock().unwrap() = Some(handler);
         format!("http://{}", self.between.address)
+    }
+
+    fn replace(&self, handler: &Arc<Handler>) {
+        *self.behind.lock().unwrap() = Some(Arc::clone(handler));
     }
 
     fn values(&self) -> BTreeMap<String, String> {

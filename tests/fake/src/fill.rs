@@ -44,6 +44,7 @@ impl Filler {
         let contents = response["content"].as_object().into_iter().flatten();
         let schema = contents.filter(|(kind, _)| kind.contains("json")).map(|(_, c)| &c["schema"]);
         let body = match schema.into_iter().next() {
+            Some(schema) if status != 204 && body.is_null() => self.filled(&json!({}), schema, 0),
             Some(schema) if status != 204 => self.filled(&body, schema, 0),
             _ if response["content"].is_null() => Value::Null,
             _ => body,
@@ -70,7 +71,8 @@ impl Filler {
     /// The documented response for a status: its own, any other that says success, or the default.
     fn response<'a>(&'a self, operation: &'a Value, status: u16) -> Option<(u16, &'a Value)> {
         let all = operation["responses"].as_object()?;
-        if let Some(own) = all.get(&status.to_string()) {
+        let class = format!("{}XX", status / 100);
+        if let Some(own) = all.get(&status.to_string()).or_else(|| all.get(&class)) {
             return Some((status, self.resolve(own)));
         }
         let success = all.iter().find_map(|(known, response)| {
@@ -135,6 +137,8 @@ impl Filler {
                 items.iter().map(|item| self.filled(item, &flat["items"], depth + 1)).collect()
             }
             Value::Object(table) => Value::Object(self.whole(table.clone(), &flat, depth)),
+            // A cursor that leads nowhere.
+            Value::Null if is_cursor(&flat) => json!(""),
             Value::Null if !is_typed(value, &flat) => self.sample(&flat, depth),
             other => other.clone(),
         }
@@ -213,6 +217,10 @@ fn kind(flat: &Value) -> &str {
     }
 }
 
+fn is_cursor(flat: &Value) -> bool {
+    kind(flat) == "string" && flat["enum"].is_null() && !is_typed(&Value::Null, flat)
+}
+
 fn is_typed(value: &Value, flat: &Value) -> bool {
     match (kind(flat), value) {
         ("", _) => true,
@@ -227,6 +235,11 @@ fn is_typed(value: &Value, flat: &Value) -> bool {
 }
 
 fn text(flat: &Value) -> String {
+    let pattern = flat["pattern"].as_str().unwrap_or_default().trim_start_matches('^');
+    let is_literal = |letter: char| letter.is_ascii_alphanumeric() || "/_-".contains(letter);
+    if !pattern.is_empty() && pattern.chars().all(is_literal) {
+        return pattern.to_owned();
+    }
     let text = match flat["format"].as_str().unwrap_or_default() {
         "date-time" => "2026-01-02T03:04:05Z",
         "date" => "2026-01-02",

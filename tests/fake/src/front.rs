@@ -13,6 +13,9 @@ pub trait Front: Send + Sync {
     /// The URL at which `handler` is asked from now on.
     async fn place(&self, handler: Arc<Handler>) -> String;
 
+    /// `handler` is asked again, at the URL it was placed at.
+    fn replace(&self, _handler: &Arc<Handler>) {}
+
     /// Values of the provider that are not to be made up, by name.
     fn values(&self) -> BTreeMap<String, String> {
         BTreeMap::new()

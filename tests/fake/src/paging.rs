@@ -27,11 +27,13 @@ pub struct Pages {
 struct Page<'a> {
     objects: &'a [Value],
     start: usize,
+    /// Whether an empty page ends the list, with a cursor like the others.
+    is_trailed: bool,
 }
 
 impl Page<'_> {
     fn is_last(&self) -> bool {
-        self.start + 1 >= self.objects.len()
+        self.start + usize::from(!self.is_trailed) >= self.objects.len()
     }
 
     fn number(&self) -> usize {
@@ -59,7 +61,9 @@ impl Pages {
         else {
             return whole();
         };
-        let page = Page { objects, start: self.start(request) };
+        let mut nexts = paging.next.iter().filter_map(|(_, template)| template.single());
+        let is_trailed = nexts.any(|text| text.contains("count > 0"));
+        let page = Page { objects, start: self.start(request), is_trailed };
         let mut reply = recipe.answer(page.objects());
         if paging.link_header {
             return self.linked(request, &page, reply);
@@ -152,7 +156,7 @@ fn leaf(name: &str, page: &Page<'_>, choice: usize) -> Value {
         "per_page" | "limit" => Value::from(1),
         "has_more" => Value::from(!page.is_last()),
         name if name.contains("total") => Value::from(total),
-        _ if page.is_last() => Value::Null,
+        _ if page.is_last() && !page.is_trailed => Value::Null,
         "next_page" => Value::from(page.number() + 1),
         _ => Value::from(format!("after-{}", page.start)),
     }

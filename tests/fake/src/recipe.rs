@@ -59,7 +59,8 @@ impl Recipe {
             let of_verb = |other: &&Route| other.verb == route.verb;
             let is_said = |other: &Route| other.request.object.is_some();
             let is_elsewhere = model.routes.iter().filter(of_verb).any(is_said);
-            let whole = Self { path: Vec::new(), how: How::Whole, others: Vec::new() };
+            let how = if model.is_answer_needed(&route.verb) { How::Whole } else { How::Nothing };
+            let whole = Self { path: Vec::new(), how, others: Vec::new() };
             return (!is_elsewhere).then_some(whole);
         };
         let id = model.id(&model.example, &object);
@@ -107,6 +108,9 @@ impl Recipe {
 
     /// The answer that holds these objects.
     pub fn answer(&self, objects: &[Value]) -> Value {
+        if self.how == How::Nothing && self.path.is_empty() && self.others.is_empty() {
+            return Value::Object(Map::new());
+        }
         let mut answer = Value::Null;
         let first = objects.first().cloned().unwrap_or_default();
         for (path, field) in &self.others {
@@ -186,16 +190,15 @@ pub fn answer_with(model: &Model, template: &Template, wanted: &Value) -> Option
     let attributes = regex_lite::Regex::new(r"\]\.([a-z_]+)").unwrap();
     let mut keys = quoted(text);
     keys.extend(attributes.captures_iter(text).map(|found| found[1].to_owned()));
-    let mut row = Map::new();
-    keys.into_iter().for_each(|key| drop(row.insert(key, wanted.clone())));
-    let row = Value::Object(row);
+    let row = |keys: &[String]| {
+        let entries = keys.iter().map(|key| (key.clone(), wanted.clone()));
+        Value::from(vec![Value::Object(entries.collect())])
+    };
     let keyed = provision::value::as_text(wanted);
-    let candidates = [
-        wanted.clone(),
-        Value::from(vec![wanted.clone()]),
-        Value::from(vec![row]),
-        Value::Object(Map::from_iter([(keyed, Value::from("there"))])),
-    ];
+    let mut candidates = vec![wanted.clone(), Value::from(vec![wanted.clone()])];
+    candidates.extend(keys.iter().map(|key| row(std::slice::from_ref(key))));
+    candidates.push(row(&keys));
+    candidates.push(Value::Object(Map::from_iter([(keyed, Value::from("there"))])));
     for path in response_paths(model, template) {
         for candidate in &candidates {
             let mut answer = Value::Null;
@@ -269,6 +272,16 @@ impl Model {
         };
         let outputs: Map<String, Value> = outputs.filter_map(output).collect();
         scope.with("outputs", &Value::Object(outputs))
+    }
+
+    /// Whether anything of an answer to a verb is used: a request to make or change something tells
+    /// nothing where id and outputs come from what was asked for.
+    fn is_answer_needed(&self, verb: &str) -> bool {
+        let service = &self.manifest.service;
+        let outputs = service.outputs.iter().filter(|rule| rule.once).map(|rule| &rule.value);
+        let mut all = service.id_rule.parts.iter().map(|(_, part)| part).chain(outputs);
+        let is_act = matches!(verb, "create" | "update" | "configure" | "delete");
+        !is_act || all.any(|t| self.names(t).iter().any(|name| name.starts_with("object")))
     }
 
     fn id_parts(&self, scope: &Scope) -> Value {

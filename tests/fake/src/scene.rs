@@ -25,6 +25,7 @@ use crate::fake::{Fake, Logged};
 use crate::front::Front;
 use crate::model::{Model, PROJECT, STAGE, Wanted};
 use crate::stand_in::{CountingIds, MirrorVault};
+use crate::wire::Handler;
 
 /// Which values of the provider the environment says.
 #[derive(Clone, Copy, PartialEq)]
@@ -48,6 +49,8 @@ pub struct House {
     time: Arc<Time>,
     broker: Arc<RestBroker>,
     fake: Arc<Mutex<Fake>>,
+    handler: Arc<Handler>,
+    front: Arc<dyn Front>,
 }
 
 impl House {
@@ -55,13 +58,14 @@ impl House {
     pub async fn new(
         (model, values): (&Arc<Model>, Values),
         root: &Path,
-        front: &dyn Front,
+        front: &Arc<dyn Front>,
     ) -> Self {
         let time = Arc::new(Time::default());
         let fake = Arc::new(Mutex::new(Fake::new(Arc::clone(model), Arc::clone(&time))));
         let behind = Arc::clone(&fake);
         let handler = move |request| behind.lock().unwrap().handle(&request);
-        let url = front.place(Arc::new(handler)).await;
+        let handler: Arc<Handler> = Arc::new(handler);
+        let url = front.place(Arc::clone(&handler)).await;
         let env = environment(model, &url, values);
         let around = Surroundings {
             settings: Settings { root: root.to_owned(), allow_outside: false },
@@ -72,12 +76,14 @@ impl House {
         let manifest = model.manifest.clone();
         let provider = Arc::clone(&manifest.provider);
         let broker = Arc::new(RestBroker::new(provider, vec![manifest], around));
-        Self { model: Arc::clone(model), time, broker, fake }
+        let (model, front) = (Arc::clone(model), Arc::clone(front));
+        Self { model, time, broker, fake, handler, front }
     }
 
     /// An empty provider and an empty journal.
     pub fn scene(&self) -> Scene {
         let (model, time) = (Arc::clone(&self.model), Arc::clone(&self.time));
+        self.front.replace(&self.handler);
         *self.fake.lock().unwrap() = Fake::new(Arc::clone(&model), Arc::clone(&time));
         let journal = Journal::empty(Name::from(PROJECT), Name::from(STAGE));
         let world = World {

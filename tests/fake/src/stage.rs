@@ -96,7 +96,7 @@ impl Stage {
         std::fs::create_dir_all(&root).unwrap();
         let settings = Settings { root: root.clone(), allow_outside: false };
         let model = Arc::new(Model::new(manifest, settings, &front.values()));
-        let house = House::new((&model, Values::InEnvironment), &root, front.as_ref()).await;
+        let house = House::new((&model, Values::InEnvironment), &root, &front).await;
         let (creation, labels, once) = Default::default();
         let mut stage = Self { model, root, creation, labels, once, house, front };
         stage.rehearse().await;
@@ -114,7 +114,7 @@ impl Stage {
 
     /// The same where this many values of the provider are known.
     pub async fn scene_with(&self, values: Values) -> Scene {
-        House::new((&self.model, values), &self.root, self.front.as_ref()).await.scene()
+        House::new((&self.model, values), &self.root, &self.front).await.scene()
     }
 
     /// A provider that nothing happened to, and a broker that spoke to it before.
@@ -277,10 +277,10 @@ impl Stage {
                     Some(Value::Number(number)) => json!(number.as_i64()? + 1),
                     Some(Value::Object(table)) => {
                         let mut table = table.clone();
-                        for value in table.values_mut() {
-                            if let Value::String(text) = value {
-                                text.push('2');
-                            }
+                        // The last text is hardly a kind, of which there are only so many.
+                        let mut values = table.values_mut().rev();
+                        if let Some(Value::String(text)) = values.find(|value| value.is_string()) {
+                            text.push('2');
                         }
                         Value::Object(table)
                     }

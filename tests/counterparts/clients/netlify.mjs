@@ -1,0 +1,47 @@
+// A life of one thing, by Netlify's own client: node netlify.mjs BASE_URL SERVICE
+import { createRequire } from "node:module";
+import { pathToFileURL } from "node:url";
+import { tell } from "./tell.mjs";
+
+const found = createRequire(process.env.CLIENTS).resolve("@netlify/api");
+const { NetlifyAPI } = await import(pathToFileURL(found).href);
+const [base, service] = process.argv.slice(2);
+const { host } = new URL(base);
+const client = new NetlifyAPI("test-secret", { scheme: "http", host, pathPrefix: "" });
+const accountId = "acme";
+const site_id = "3970e0fe-8564-4903-9a55-c5f8de49fb8b";
+
+const lives = {
+  "netlify-site": {
+    create: () => client.createSiteInTeam({ account_slug: accountId, body: { name: "acme-shop" } }),
+    id: (made) => made.id,
+    read: (id) => client.getSite({ site_id: id }),
+    list: () => client.listSitesForAccount({ account_slug: accountId }),
+    change: (id) => client.updateSite({ site_id: id, body: { force_ssl: false } }),
+    remove: (id) => client.deleteSite({ site_id: id }),
+    name: (one) => one.name,
+  },
+  "netlify-env": {
+    create: async () =>
+      (await client.createEnvVars({
+        accountId,
+        siteId: site_id,
+        body: [{ key: "DATABASE_URL", values: [{ context: "all", value: "postgres://shop" }] }],
+      }))[0],
+    id: (made) => made.key,
+    read: (key) => client.getEnvVar({ accountId, key, siteId: site_id }),
+    list: () => client.getEnvVars({ accountId, siteId: site_id }),
+    remove: (key) => client.deleteEnvVar({ accountId, key, siteId: site_id }),
+    name: (one) => one.key,
+  },
+  "netlify-dns-zone": {
+    create: () => client.createDnsZone({ body: { name: "example.com", account_slug: accountId } }),
+    id: (made) => made.id,
+    read: (zoneId) => client.getDnsZone({ zoneId }),
+    list: () => client.getDnsZones(),
+    remove: (zoneId) => client.deleteDnsZone({ zoneId }),
+    name: (one) => one.name,
+  },
+};
+
+await tell(lives, service);
