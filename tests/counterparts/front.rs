@@ -22,6 +22,8 @@ use crate::wire::Message;
 /// whole description.
 const BEYOND_THE_CUT: [&str; 4] = ["cloudflare", "digitalocean", "hetzner", "vultr"];
 
+const NETLIFY_BASE: &str = "/api/v1";
+
 /// The descriptions of one provider, for who knows what.
 pub struct Atlas {
     cut: Filler,
@@ -67,37 +69,68 @@ fn asked(path: &str) -> String {
     })
 }
 
+/// A server that fills the answers of whatever provider is put behind it.
+pub struct Filled {
+    pub url: String,
+    behind: Arc<Mutex<Option<Arc<Handler>>>>,
+    atlas: Arc<Atlas>,
+}
+
+impl Filled {
+    /// Starts it with what describes a provider.
+    pub fn start(parts: &Counterparts, provider: &str) -> Result<Self, String> {
+        let mut descriptions = Descriptions::of(parts)?;
+        let cut = descriptions.cut(provider).ok_or("there is no description")?;
+        let full = full(&descriptions, provider);
+        let mut filler = |path: &PathBuf| Filler::new(descriptions.read(path).clone());
+        let atlas = Arc::new(Atlas { cut: filler(&cut), full: full.as_ref().map(&mut filler) });
+        let behind: Arc<Mutex<Option<Arc<Handler>>>> = Arc::default();
+        let url = upstream(Arc::clone(&atlas), Arc::clone(&behind));
+        Ok(Self { url, behind, atlas })
+    }
+
+    /// Puts a provider behind it.
+    pub fn place(&self, handler: Arc<Handler>) {
+        *self.behind.lock().unwrap() = Some(handler);
+    }
+}
+
+/// The whole description, where the cut is not enough.
+fn full(descriptions: &Descriptions, provider: &str) -> Option<PathBuf> {
+    let is_beyond = BEYOND_THE_CUT.contains(&provider);
+    descriptions.full(provider).filter(|_| is_beyond)
+}
+
+/// Values of providers that fit what their descriptions say of them.
+pub fn values() -> BTreeMap<String, String> {
+    VALUES.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
 /// Prism before whatever provider is put behind it.
 pub struct Judged {
     between: Between,
-    behind: Arc<Mutex<Option<Arc<Handler>>>>,
+    filled: Filled,
     _judges: Vec<Prism>,
 }
 
 impl Judged {
     /// Starts the judges of a provider.
     pub fn start(parts: &Counterparts, provider: &str) -> Result<Self, String> {
-        let mut descriptions = Descriptions::of(parts)?;
-        let cut = descriptions.cut(provider).ok_or("there is no description")?;
-        let is_beyond = BEYOND_THE_CUT.contains(&provider);
-        let full = descriptions.full(provider).filter(|_| is_beyond);
-        let mut filler = |path: &PathBuf| Filler::new(descriptions.read(path).clone());
-        let atlas = Atlas { cut: filler(&cut), full: full.as_ref().map(&mut filler) };
-        let atlas = Arc::new(atlas);
-        let behind: Arc<Mutex<Option<Arc<Handler>>>> = Arc::default();
-        let upstream = upstream(Arc::clone(&atlas), Arc::clone(&behind));
-        let mut judges = vec![Prism::proxy(parts, &cut, &upstream)?];
-        if let Some(full) = full {
-            judges.push(Prism::proxy(parts, &full, &upstream)?);
-        }
+        let filled = Filled::start(parts, provider)?;
+        let descriptions = Descriptions::of(parts)?;
+        let cut = descriptions.cut(provider).into_iter();
+        let judges = cut.chain(full(&descriptions, provider));
+        let judges = judges.map(|description| Prism::proxy(parts, &description, &filled.url));
+        let judges = judges.collect::<Result<Vec<Prism>, String>>()?;
         let addresses: Vec<_> = judges.iter().map(Prism::address).collect();
+        let atlas = Arc::clone(&filled.atlas);
         let between = Between::choosing(Box::new(move |request| {
             let (path, is_cut) = atlas.seat(request.method(), request.path());
             let address = if is_cut { addresses.first() } else { addresses.last() };
             let start = request.start.replacen(request.path(), &path, 1);
             (*address.unwrap(), Message { start, ..request.clone() })
         }));
-        Ok(Self { between, behind, _judges: judges })
+        Ok(Self { between, filled, _judges: judges })
     }
 
     /// Where it is asked.
@@ -114,6 +147,10 @@ impl Judged {
 /// The server behind the judges.
 fn upstream(atlas: Arc<Atlas>, behind: Arc<Mutex<Option<Arc<Handler>>>>) -> String {
     let handler = move |mut request: Received| {
+        // Some clients insist on the provider's own base path.
+        if let Some(path) = request.path.strip_prefix(NETLIFY_BASE) {
+            request.path = path.to_owned();
+        }
         let seen = request.clone();
         request.path = asked(&request.path);
         let handler = behind.lock().unwrap().clone();
@@ -133,15 +170,15 @@ fn upstream(atlas: Arc<Atlas>, behind: Arc<Mutex<Option<Arc<Handler>>>>) -> Stri
 #[async_trait]
 impl Front for Judged {
     async fn place(&self, handler: Arc<Handler>) -> String {
-        *self.behind.lock().unwrap() = Some(handler);
+        self.filled.place(handler);
         format!("http://{}", self.between.address)
     }
 
     fn replace(&self, handler: &Arc<Handler>) {
-        *self.behind.lock().unwrap() = Some(Arc::clone(handler));
+        self.filled.place(Arc::clone(handler));
     }
 
     fn values(&self) -> BTreeMap<String, String> {
-        VALUES.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+        values()
     }
 }

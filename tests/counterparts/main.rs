@@ -9,6 +9,7 @@
 use std::io::Write as _;
 
 mod between;
+mod clients;
 mod drive;
 mod example;
 mod fakes;

@@ -58,6 +58,11 @@ pub fn node() -> Result<PathBuf, String> {
     found.into_iter().find(|file| file.is_file()).ok_or_else(|| "there is no node".to_owned())
 }
 
+/// The newer node, which some parts need.
+pub fn node_22(parts: &Counterparts) -> Result<PathBuf, String> {
+    parts.installed("node22/node_modules/.bin/node", "emulate")
+}
+
 /// A process that listens, and ends when this is dropped.
 pub struct Part {
     child: Child,

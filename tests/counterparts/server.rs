@@ -9,7 +9,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::between::{BROKEN, Between, Passed};
-use crate::part::{Counterparts, Part};
+use crate::part::{Counterparts, Part, node_22};
 use crate::wire::Message;
 
 /// What an emulated provider is told of at its start.
@@ -68,7 +68,7 @@ pub struct Emulator {
 
 impl Emulator {
     pub fn start(parts: &Counterparts, provider: Provider) -> Result<Self, String> {
-        let node = parts.installed("node22/node_modules/.bin/node", "emulate")?;
+        let node = node_22(parts)?;
         let emulate = parts.installed("emulate/node_modules/.bin/emulate", "emulate")?;
         let seed = tempfile::tempdir().map_err(|error| error.to_string())?;
         let file = seed.path().join("seed.yaml");

@@ -1,5 +1,6 @@
 """A life of one thing, by Hetzner's own client: python hcloud.py BASE_URL SERVICE"""
 import json
+import signal
 import sys
 
 sys.path = [path for path in sys.path if not path.endswith("clients")]
@@ -9,6 +10,8 @@ from hcloud.images import Image
 from hcloud.locations import Location
 from hcloud.server_types import ServerType
 
+SECONDS_MAX = 60
+signal.alarm(SECONDS_MAX)
 base, service = sys.argv[1:]
 client = Client(token="test-secret", api_endpoint=base)
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIKHEChAs31OuF0HBUpnVcHYRSIzjG8mqDFLVhZ3oIqBd deploy@shop"

@@ -26,7 +26,7 @@ const lives = {
     read: async (id) => (await data(client.getProjectBranch(project, id))).branch,
     list: async () => (await data(client.listProjectBranches({ projectId: project }))).branches,
     change: async (id) => (await data(client.updateProjectBranch(project, id, { branch: { protected: true } }))).branch,
-    remove: (id) => client.deleteProjectBranch(project, id),
+    remove: (id) => client.deleteProjectBranch({ projectId: project, branchId: id }),
     name: (one) => one.name,
   },
   "neon-database": {

@@ -7,9 +7,16 @@ const found = createRequire(process.env.CLIENTS).resolve("@netlify/api");
 const { NetlifyAPI } = await import(pathToFileURL(found).href);
 const [base, service] = process.argv.slice(2);
 const { host } = new URL(base);
-const client = new NetlifyAPI("test-secret", { scheme: "http", host, pathPrefix: "" });
+const client = new NetlifyAPI("test-secret", { scheme: "http", host });
 const accountId = "acme";
 const site_id = "3970e0fe-8564-4903-9a55-c5f8de49fb8b";
+
+const variable = {
+  key: "DATABASE_URL",
+  is_secret: false,
+  scopes: ["builds", "functions", "runtime", "post-processing"],
+  values: [{ context: "all", value: "postgres://shop:correct-horse@db.example.com/shop" }],
+};
 
 const lives = {
   "netlify-site": {
@@ -24,22 +31,22 @@ const lives = {
   "netlify-env": {
     create: async () =>
       (await client.createEnvVars({
-        accountId,
-        siteId: site_id,
-        body: [{ key: "DATABASE_URL", values: [{ context: "all", value: "postgres://shop" }] }],
+        account_id: accountId,
+        site_id,
+        body: [variable],
       }))[0],
     id: (made) => made.key,
-    read: (key) => client.getEnvVar({ accountId, key, siteId: site_id }),
-    list: () => client.getEnvVars({ accountId, siteId: site_id }),
-    remove: (key) => client.deleteEnvVar({ accountId, key, siteId: site_id }),
+    read: (key) => client.getEnvVar({ account_id: accountId, key, site_id }),
+    list: () => client.getEnvVars({ account_id: accountId, site_id }),
+    remove: (key) => client.deleteEnvVar({ account_id: accountId, key, site_id }),
     name: (one) => one.key,
   },
   "netlify-dns-zone": {
     create: () => client.createDnsZone({ body: { name: "example.com", account_slug: accountId } }),
     id: (made) => made.id,
-    read: (zoneId) => client.getDnsZone({ zoneId }),
+    read: (zone_id) => client.getDnsZone({ zone_id }),
     list: () => client.getDnsZones(),
-    remove: (zoneId) => client.deleteDnsZone({ zoneId }),
+    remove: (zone_id) => client.deleteDnsZone({ zone_id }),
     name: (one) => one.name,
   },
 };

@@ -1,5 +1,11 @@
 // Lives the life of a service and says what was seen of it.
 
+const MILLISECONDS_MAX = 60_000;
+setTimeout(() => {
+  console.error("it does not end");
+  process.exit(1);
+}, MILLISECONDS_MAX).unref();
+
 const all = async (list) => {
   const items = [];
   for await (const item of await list) items.push(item);

@@ -13,7 +13,7 @@ use crate::fit::{Fit, Sent};
 use crate::json::{get, merge, put, same};
 use crate::model::{Captures, Model, Route, Wanted};
 use crate::paging::Pages;
-use crate::recipe::{answer_with, answered, failure_with};
+use crate::recipe::{answer_with, answered, failure_with, worded};
 use crate::wire::{Received, Reply};
 
 /// How often a new object is shown unfinished.
@@ -284,6 +284,9 @@ impl Fake {
     fn work(&mut self, request: &Received, taken: &[(&Route, Captures)]) -> Reply {
         let is_look = request.method == "GET" || taken.iter().all(|(route, _)| route.is_look());
         let fixed = self.fixed(request);
+        if taken.is_empty() && fixed.is_none() {
+            return self.gone();
+        }
         if is_look {
             return fixed.unwrap_or_else(|| self.look(request, taken));
         }
@@ -329,13 +332,15 @@ impl Fake {
 
     fn gone(&self) -> Reply {
         let gone = self.model.manifest.provider.errors.gone.as_ref();
-        let (status, body) = failure_with(&self.model, gone, 404);
+        let failure = failure_with(&self.model, gone, 404);
+        let (status, body) = worded(&self.model, gone, failure, "not_found");
         Reply::of(status, body)
     }
 
     fn conflict(&self) -> Reply {
         let conflict = self.model.manifest.provider.errors.conflict.as_ref();
-        let (status, body) = failure_with(&self.model, conflict, 409);
+        let failure = failure_with(&self.model, conflict, 409);
+        let (status, body) = worded(&self.model, conflict, failure, "already_exists");
         Reply::of(status, body)
     }
 
@@ -447,7 +452,7 @@ impl Fake {
     fn create(&mut self, fit: &Fit<'_>) -> Option<usize> {
         let wanted = self.wanted.clone();
         let object = self.fresh(&wanted);
-        let id = self.id(&object);
+        let id = self.id(&Object { belief: wanted.clone(), ..object.clone() });
         let is_unique = self.model.manifest.service.name.unique;
         let is_same = |at: &usize| {
             let other = &self.objects[*at];

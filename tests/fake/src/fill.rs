@@ -44,12 +44,20 @@ impl Filler {
         let contents = response["content"].as_object().into_iter().flatten();
         let schema = contents.filter(|(kind, _)| kind.contains("json")).map(|(_, c)| &c["schema"]);
         let body = match schema.into_iter().next() {
-            Some(schema) if status != 204 && body.is_null() => self.filled(&json!({}), schema, 0),
+            // Of an answer that the manifest knows nothing of, everything that is described.
+            Some(schema) if status != 204 && body.is_null() => self.whole_answer(schema),
             Some(schema) if status != 204 => self.filled(&body, schema, 0),
             _ if response["content"].is_null() => Value::Null,
             _ => body,
         };
         Reply::Answer { status, headers, body }
+    }
+
+    fn whole_answer(&self, schema: &Value) -> Value {
+        let flat = self.flat(schema, &json!({}), 0);
+        let fields = flat["properties"].as_object().into_iter().flatten();
+        let fields = fields.map(|(name, schema)| (name.clone(), self.sample(schema, 1)));
+        self.filled(&Value::Object(fields.collect()), schema, 0)
     }
 
     fn operation(&self, method: &str, path: &str) -> Option<Operation<'_>> {

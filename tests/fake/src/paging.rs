@@ -63,7 +63,7 @@ impl Pages {
         };
         let mut nexts = paging.next.iter().filter_map(|(_, template)| template.single());
         let is_trailed = nexts.any(|text| text.contains("count > 0"));
-        let page = Page { objects, start: self.start(request), is_trailed };
+        let page = Page { objects, start: self.start(request, paging, objects), is_trailed };
         let mut reply = recipe.answer(page.objects());
         if paging.link_header {
             return self.linked(request, &page, reply);
@@ -80,12 +80,16 @@ impl Pages {
         Reply::of(200, reply)
     }
 
-    /// Where the page begins that a request asks for.
-    fn start(&self, request: &Received) -> usize {
+    /// Where the page begins that a request asks for; nothing is left on one that no answer named.
+    fn start(&self, request: &Received, paging: &Paging, objects: &[Value]) -> usize {
         let asks = |pairs: &[(String, String)]| pairs.iter().all(|p| request.query.contains(p));
         let known = self.known.iter().rev();
         let mut found = known.filter(|(path, pairs, _)| *path == request.path && asks(pairs));
-        found.next().map_or(0, |(_, _, start)| *start)
+        let is_of_next = |key: &str| paging.next.iter().any(|(name, _)| name == key);
+        let mut asked = request.query.iter().filter(|(key, _)| is_of_next(key));
+        let is_first = asked.all(|(_, value)| matches!(value.as_str(), "" | "1"));
+        let start = if is_first { 0 } else { objects.len() };
+        found.next().map_or(start, |(_, _, start)| *start)
     }
 
     fn linked(&mut self, request: &Received, page: &Page<'_>, body: Value) -> Reply {

@@ -59,9 +59,14 @@ impl Recipe {
             let of_verb = |other: &&Route| other.verb == route.verb;
             let is_said = |other: &Route| other.request.object.is_some();
             let is_elsewhere = model.routes.iter().filter(of_verb).any(is_said);
-            let how = if model.is_answer_needed(&route.verb) { How::Whole } else { How::Nothing };
-            let whole = Self { path: Vec::new(), how, others: Vec::new() };
-            return (!is_elsewhere).then_some(whole);
+            let whole = Self { path: Vec::new(), how: How::Whole, others: Vec::new() };
+            let recipe = match route.verb.as_str() {
+                _ if !model.is_answer_needed(&route.verb) => Self { how: How::Nothing, ..whole },
+                // Nobody looks at it: it is as an answer to a look is.
+                "update" | "configure" => model.reading().unwrap_or(whole),
+                _ => whole,
+            };
+            return (!is_elsewhere).then_some(recipe);
         };
         let id = model.id(&model.example, &object);
         // What is made anew has no more than what is shown once.
@@ -242,6 +247,41 @@ pub fn failure_with(model: &Model, template: Option<&Template>, standard: u16) -
     panic!("no answer makes `{:?}` true", template.single());
 }
 
+/// A failure in the provider's form: with a message and a code, where the manifest looks for them.
+pub fn worded(
+    model: &Model,
+    template: Option<&Template>,
+    (status, body): (u16, Value),
+    code: &str,
+) -> (u16, Value) {
+    let errors = &model.manifest.provider.errors;
+    let scope = |body: &Value| answered(&Scope::default(), body, status);
+    let is_meant = |body: &Value| {
+        template.is_none_or(|t| t.lenient(&model.language, &scope(body)) == Some(Value::Bool(true)))
+    };
+    let says = |template: &Option<Template>, body: &Value| {
+        let said = template.as_ref().and_then(|t| t.lenient(&model.language, &scope(body)));
+        said.is_some_and(|said| !provision::value::as_text(&said).is_empty())
+    };
+    let listed = serde_json::json!([{ "message": "It is so.", "code": 10_000 }]);
+    let fields = [
+        (&errors.message, vec![Value::from("It is so."), listed]),
+        (&errors.code, vec![Value::from(code)]),
+    ];
+    let mut body = body;
+    for (template, candidates) in fields {
+        let paths: Vec<_> = template.iter().flat_map(|t| response_paths(model, t)).collect();
+        for (path, value) in candidates.iter().flat_map(|c| paths.iter().map(move |p| (p, c))) {
+            let mut tried = body.clone();
+            put_at(&mut tried, path, value.clone());
+            if !says(template, &body) && says(template, &tried) && is_meant(&tried) {
+                body = tried;
+            }
+        }
+    }
+    (status, body)
+}
+
 impl Model {
     /// The object as the example shows it, of an instance.
     pub fn shown(&self, wanted: &Wanted) -> Value {
@@ -282,6 +322,13 @@ impl Model {
         let mut all = service.id_rule.parts.iter().map(|(_, part)| part).chain(outputs);
         let is_act = matches!(verb, "create" | "update" | "configure" | "delete");
         !is_act || all.any(|t| self.names(t).iter().any(|name| name.starts_with("object")))
+    }
+
+    /// How one object is read.
+    fn reading(&self) -> Option<Recipe> {
+        let mut routes = self.routes.iter();
+        let read = routes.find(|route| route.verb == "read" && route.request.object.is_some())?;
+        Recipe::find(self, read).filter(|recipe| recipe.how == How::Whole)
     }
 
     fn id_parts(&self, scope: &Scope) -> Value {
@@ -350,7 +397,8 @@ impl Model {
                 let renamed = Wanted { name: "another".to_owned(), ..self.example.clone() };
                 let other = self.shown(&renamed);
                 let Some(value) = get(&object, &keys) else { continue };
-                if get(&other, &keys) != Some(value) {
+                let is_declared = self.example.params.values().any(|param| param == value);
+                if is_declared || get(&other, &keys) != Some(value) {
                     return None;
                 }
                 found = Some((keys.iter().map(|key| (*key).to_owned()).collect(), value.clone()));
