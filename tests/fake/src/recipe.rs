@@ -264,16 +264,21 @@ pub fn worded(
         said.is_some_and(|said| !provision::value::as_text(&said).is_empty())
     };
     let listed = serde_json::json!([{ "message": "It is so.", "code": 10_000 }]);
-    let fields = [
-        (&errors.message, vec![Value::from("It is so."), listed]),
-        (&errors.code, vec![Value::from(code)]),
-    ];
+    let is_listed = errors.message.as_ref().and_then(Template::single).is_some_and(|text| {
+        text.contains("(attribute='message')") && !text.contains("response.message")
+    });
+    let mut fields =
+        vec![(&errors.message, if is_listed { listed } else { Value::from("It is so.") })];
+    // A code is a word where the manifest tells words apart.
+    let rules = [&errors.conflict, &errors.busy, &errors.gone];
+    if rules.into_iter().flatten().any(|t| t.single().is_some_and(|t| t.contains(".code == '"))) {
+        fields.push((&errors.code, Value::from(code)));
+    }
     let mut body = body;
-    for (template, candidates) in fields {
-        let paths: Vec<_> = template.iter().flat_map(|t| response_paths(model, t)).collect();
-        for (path, value) in candidates.iter().flat_map(|c| paths.iter().map(move |p| (p, c))) {
+    for (template, value) in fields {
+        for path in template.iter().flat_map(|t| response_paths(model, t)) {
             let mut tried = body.clone();
-            put_at(&mut tried, path, value.clone());
+            put_at(&mut tried, &path, value.clone());
             if !says(template, &body) && says(template, &tried) && is_meant(&tried) {
                 body = tried;
             }
