@@ -100,7 +100,7 @@ fn what_the_laws_are_held_against_speaks_as_its_provider() {
                     let judged = Arc::new(judged);
                     for manifest in manifests {
                         let id = manifest.service.id.clone();
-                        let row = hold(manifest, &judged);
+                        let row = hold(&manifest, &judged);
                         rows.lock().unwrap().insert(id, row);
                     }
                 }
@@ -141,7 +141,7 @@ fn what_is_wrong_with_a_request_or_an_answer_is_seen() {
     assert_eq!(seen, [false, true, true]);
 }
 
-fn hold(manifest: Manifest, judged: &Arc<Judged>) -> Row {
+fn hold(manifest: &Manifest, judged: &Arc<Judged>) -> Row {
     let folder = tempfile::tempdir().unwrap();
     let root = std::fs::canonicalize(folder.path()).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -157,7 +157,7 @@ fn hold(manifest: Manifest, judged: &Arc<Judged>) -> Row {
     });
     let mut row = Row { requests: 0, excepted: BTreeMap::new(), breaches: BTreeMap::new(), laws };
     for passed in judged.take() {
-        row.judge(&manifest, &passed);
+        row.judge(manifest, &passed);
     }
     row
 }
