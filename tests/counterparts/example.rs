@@ -1,7 +1,7 @@
 //! Answers as a manifest's `[example]` has them, so that each verb meets the object that it is about.
 
 use brokers::local::Settings;
-use brokers::manifest::{Language, Manifest, Request, Scope, Template, Tree};
+use brokers::manifest::{Language, Manifest, Part, Request, Scope, Template, Tree};
 use regex_lite::Regex;
 use serde_json::{Map, Value, json};
 
@@ -115,8 +115,11 @@ impl Imitation {
         let mut before = before.iter().filter(|one| one.verb == passed.verb);
         let is_over = before.any(|one| one.request.method() != "GET");
         let find = self.manifest.service.verb("find").map(|verb| verb.requests());
-        let last = find.unwrap_or_default().pop();
-        let is_find = last.is_some_and(|request| is_sent(request, &passed.request));
+        let last = find.unwrap_or_default().pop().filter(|one| is_sent(one, &passed.request));
+        // The path of something else may look like that of an object: `secrets/public-key`.
+        let verbs = self.manifest.service.verbs.values();
+        let fits = verbs.flat_map(|verb| verb.requests()).filter(|r| is_sent(r, &passed.request));
+        let is_find = last.is_some_and(|last| fits.map(holes).min() == Some(holes(last)));
         self.absent && is_find && !is_over && passed.request.method() == "GET"
     }
 
@@ -171,13 +174,17 @@ pub fn is_sent(request: &Request, message: &Message) -> bool {
     request.method == message.method() && is_match(&pattern(&request.path), message.path())
 }
 
+/// How many expressions stand in the path.
+fn holes(request: &Request) -> usize {
+    let is_hole = |part: &&Part| matches!(part, Part::Expression { .. });
+    request.path.parts().iter().filter(is_hole).count()
+}
+
 fn pattern(path: &Template) -> String {
-    let part = |part: &brokers::manifest::Part| match part {
-        brokers::manifest::Part::Text(text) => escape(text),
-        brokers::manifest::Part::Expression { text, .. } if text.contains("segments") => {
-            ".+".into()
-        }
-        brokers::manifest::Part::Expression { .. } => "[^/]+".to_owned(),
+    let part = |part: &Part| match part {
+        Part::Text(text) => escape(text),
+        Part::Expression { text, .. } if text.contains("segments") => ".+".into(),
+        Part::Expression { .. } => "[^/]+".to_owned(),
     };
     path.parts().iter().map(part).collect()
 }

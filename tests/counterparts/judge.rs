@@ -7,6 +7,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
+use crate::cut;
 use crate::part::{Counterparts, Part, node};
 use crate::wire::Message;
 
@@ -137,22 +138,26 @@ pub fn breaches(list: &Value) -> Vec<String> {
 /// The files that describe the providers.
 pub struct Descriptions {
     folder: PathBuf,
+    /// What was cut out of the descriptions that `.ci/descriptions.sh` fetched.
+    own: PathBuf,
     read: HashMap<PathBuf, Value>,
 }
 
 impl Descriptions {
     pub fn of(parts: &Counterparts) -> Result<Self, String> {
         let folder = parts.descriptions();
-        match folder.is_dir() {
-            true => Ok(Self { folder, read: HashMap::new() }),
-            false => Err(format!("there are no descriptions in {}", folder.display())),
+        if !folder.is_dir() {
+            return Err(format!("there are no descriptions in {}", folder.display()));
         }
+        let own = cut::cuts(&parts.fetched())?;
+        Ok(Self { folder, own, read: HashMap::new() })
     }
 
     /// The repaired cut that requests are judged with.
     pub fn cut(&self, provider: &str) -> Option<PathBuf> {
-        let path = self.folder.join(format!("{provider}.json"));
-        path.is_file().then_some(path)
+        let folders = [&self.folder, &self.own];
+        let paths = folders.map(|folder| folder.join(format!("{provider}.json")));
+        paths.into_iter().find(|path| path.is_file())
     }
 
     /// The whole description as published.

@@ -10,6 +10,7 @@ use std::io::Write as _;
 
 mod between;
 mod clients;
+mod cut;
 mod drive;
 mod example;
 mod fakes;

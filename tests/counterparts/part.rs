@@ -49,6 +49,11 @@ impl Counterparts {
     pub fn descriptions(&self) -> PathBuf {
         self.scripts.join("../specs")
     }
+
+    /// Whole descriptions that `.ci/descriptions.sh` fetched.
+    pub fn fetched(&self) -> PathBuf {
+        self.home.join("specs")
+    }
 }
 
 /// A node that runs.

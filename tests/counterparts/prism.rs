@@ -123,7 +123,9 @@ fn every_request_of_every_manifest_is_accepted_and_its_mutants_are_not() {
         let Some(path) = descriptions.cut(&provider) else {
             unproven(
                 proof,
-                &format!("{provider} publishes no description that is in ../shared/specs"),
+                &format!(
+                    "there is no description of {provider}; `.ci/descriptions.sh` fetches some"
+                ),
             );
             continue;
         };
@@ -312,7 +314,8 @@ fn label(manifest: &Manifest, passed: &Passed) -> String {
     format!("{} {} {path}", passed.verb, passed.request.method())
 }
 
-fn path(template: &manifest::Template) -> String {
+/// A path of a manifest, with `*` for what an expression stands for.
+pub fn path(template: &manifest::Template) -> String {
     let part = |part: &manifest::Part| match part {
         manifest::Part::Text(text) => text.clone(),
         manifest::Part::Expression { .. } => "*".to_owned(),
