@@ -143,7 +143,10 @@ pub fn observations(observations: &[Observation]) -> String {
         ));
         match &observation.state {
             LiveState::Drifted(changes) => lines.extend(
-                changes.iter().map(|(key, old, new)| format!("        {key}: {old} → {new}")),
+                changes.iter().map(|(key, old, new)| {
+                    let key = key.as_str().trim_start_matches('$');
+                    format!("        {key}: {old} → {new}")
+                }),
             ),
             LiveState::Error(error) => lines.push(format!("        {error}")),
             _ => {}

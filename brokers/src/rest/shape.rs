@@ -77,7 +77,8 @@ pub(super) fn changed(service: &Service, request: &UpdateRequest, live: &Live) -
     };
     let mut changed: Vec<String> = keys.into_iter().filter(differs).cloned().collect();
     let name = request.address.name.as_str();
-    if previous.name.as_ref().is_some_and(|before| before.as_str() != name) {
+    let is_new = previous.name.as_ref().is_some_and(|before| before.as_str() != name);
+    if is_new || live.is_renamed(name) {
         changed.push("name".to_owned());
     }
     changed
@@ -152,7 +153,8 @@ impl Exchange<'_> {
         let name = service.name.read.as_ref().map(|read| self.shown(read)).transpose()?.flatten();
         let name = name.map(|name| as_text(&name)).unwrap_or_default();
         let outputs = self.outputs(service, false)?;
-        Ok(Live { params: Resolved(params), ..Live::new(id, name, outputs) })
+        let is_name_shown = !name.is_empty();
+        Ok(Live { params: Resolved(params), is_name_shown, ..Live::new(id, name, outputs) })
     }
 }
 

@@ -189,6 +189,8 @@ pub struct Live {
     pub instance_id: String,
     /// The provider's name for it.
     pub name: String,
+    /// Whether `name` is what the provider shows, and not what it was given.
+    pub is_name_shown: bool,
     /// What it yields now.
     pub outputs: Outputs,
     /// Its params as far as the provider shows them.
@@ -200,6 +202,12 @@ impl Live {
     #[must_use]
     pub fn new(instance_id: impl Into<String>, name: impl Into<String>, outputs: Outputs) -> Self {
         let (instance_id, name) = (instance_id.into(), name.into());
-        Self { instance_id, name, outputs, params: Resolved::default() }
+        Self { instance_id, name, is_name_shown: false, outputs, params: Resolved::default() }
+    }
+
+    /// Whether the provider shows another name than `given`. Some keep names in letters of one case.
+    #[must_use]
+    pub fn is_renamed(&self, given: &str) -> bool {
+        self.is_name_shown && !self.name.eq_ignore_ascii_case(given)
     }
 }

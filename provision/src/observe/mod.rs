@@ -8,7 +8,9 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use futures_util::stream::{self, StreamExt as _};
 use serde_json::{Map, Value};
 
-use crate::broker::{Address, BrokerError, ErrorKind, FetchRequest, FindRequest, Live, Previous};
+use crate::broker::{
+    Address, BrokerError, ErrorKind, FetchRequest, FindRequest, Live, OnChange, Previous,
+};
 use crate::config::{Desired, InstanceSpec};
 use crate::name::Name;
 use crate::plan::{Lookup, fill, with_defaults};
@@ -22,8 +24,11 @@ pub use refresh::{Refreshed, refresh};
 /// What stands for a secret value.
 const MASK: &str = "(sensitive)";
 
-/// How what is live differs: the output, or `params.` and the param; the recorded value; the live
-/// value. Secret values are masked.
+/// The path of a [`Drift`] of the name: an output may be called `name`.
+const NAME: &str = "$name";
+
+/// How what is live differs: the output, or `params.` and the param, or `$name`; the recorded value;
+/// the live value. Secret values are masked.
 pub type Drift = (Name, Value, Value);
 
 /// What was found for one entry of the journal.
@@ -227,6 +232,13 @@ fn compare(entry: &Instance, live: &Live, world: &World) -> Vec<Drift> {
 fn edited(entry: &Instance, live: &Live, declared: &Resolved, world: &World) -> Vec<Drift> {
     let service = world.catalog.service(entry.service.as_str());
     let mut drift = Vec::new();
+    let is_renamable = service.is_some_and(|service| service.on_rename == OnChange::Update);
+    let given = entry.name.as_str();
+    // A name that is put together of outputs is not known here.
+    if is_renamable && !given.contains("${") && live.is_renamed(given) {
+        let (given, shown) = (Value::from(given), Value::from(live.name.as_str()));
+        drift.push((Name::from(NAME), given, shown));
+    }
     for (key, shown) in &live.params.0 {
         let Some(given) = declared.get(key).filter(|given| !same(given, shown)) else { continue };
         let param = service.and_then(|service| service.param(key));

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{Drift, LiveState, MASK, Observation};
+use super::{Drift, LiveState, MASK, NAME, Observation};
 use crate::broker::Live;
 use crate::name::Name;
 use crate::plan::Change;
@@ -13,8 +13,8 @@ use crate::world::{VaultError, World};
 pub struct Refreshed {
     /// The journal: what is gone is gone from it, changed outputs are taken over.
     pub journal: Journal,
-    /// By instance, params that the provider shows other than they are declared: from what it shows
-    /// to what is declared.
+    /// By instance, its name and params that the provider shows other than they are declared: from what
+    /// it shows to what is declared.
     pub edited: HashMap<Name, Vec<Change>>,
     /// Instances that are gone.
     pub gone: HashSet<Name>,
@@ -41,13 +41,15 @@ pub fn refresh(
             }
             (LiveState::Error(error), _) => errors.push((reference.clone(), error.clone())),
             (LiveState::Drifted(drift), Some(live)) => {
-                let of_params = |drift: &&Drift| drift.0.as_str().starts_with("params.");
-                let params: Vec<Change> = drift.iter().filter(of_params).map(change).collect();
-                if params.len() < drift.len() {
+                let is_declared = |drift: &&Drift| {
+                    drift.0.as_str() == NAME || drift.0.as_str().starts_with("params.")
+                };
+                let declared: Vec<Change> = drift.iter().filter(is_declared).map(change).collect();
+                if declared.len() < drift.len() {
                     take_over(&mut journal, reference, live, world)?;
                 }
-                if !params.is_empty() {
-                    edited.insert(reference.clone(), params);
+                if !declared.is_empty() {
+                    edited.insert(reference.clone(), declared);
                 }
             }
             _ => {}
@@ -58,7 +60,7 @@ pub fn refresh(
 
 fn change((path, given, shown): &Drift) -> Change {
     Change {
-        path: path.to_string(),
+        path: path.as_str().trim_start_matches('$').to_owned(),
         before: Some(shown.clone()),
         after: Some(given.clone()),
         sensitive: given == MASK,

@@ -155,9 +155,8 @@ impl<'a> Planner<'a> {
             // Nobody knows what the update that failed left behind.
             decision.work = Work::Update;
         }
-        // Of what is live and differs, the params are what can be named.
-        if decision.work == Work::Nothing || decision.reason == Reason::Drifted {
-            decision = self.edited(spec, service).unwrap_or(decision);
+        if let Some(edited) = self.edited(spec, service) {
+            decision = mended(decision, edited);
         }
         self.by_owner(spec, entry, decision)
     }
@@ -401,6 +400,24 @@ impl<'a> Planner<'a> {
         let contents = self.input.options.contents.get(&spec.reference);
         inputs::of(spec, service, &lookup, contents.map(String::as_str))
     }
+}
+
+/// A decision that also mends what somebody edited at the provider.
+fn mended(decided: Decision, edited: Decision) -> Decision {
+    let (mut first, second) = match (&decided.work, &edited.work) {
+        // What a producer may ask for, or may not, is needed now.
+        (Work::Nothing | Work::Note | Work::UpdateIfChanged, _) => (edited, decided),
+        (Work::Update, _) if decided.reason == Reason::Drifted => (edited, decided),
+        (Work::Update, Work::Replace(_)) => (edited, decided),
+        (Work::Update, _) => (decided, edited),
+        _ => return decided,
+    };
+    for change in second.changes {
+        if !first.changes.iter().any(|known| known.path == change.path) {
+            first.changes.push(change);
+        }
+    }
+    first
 }
 
 /// An output as the journal knows it; a secret one is stood for by an id that changes with it.
