@@ -142,12 +142,10 @@ pub fn observations(observations: &[Observation]) -> String {
             observation.reference, observation.service, observation.name
         ));
         match &observation.state {
-            LiveState::Drifted(changes) => lines.extend(
-                changes.iter().map(|(key, old, new)| {
-                    let key = key.as_str().trim_start_matches('$');
-                    format!("        {key}: {old} → {new}")
-                }),
-            ),
+            LiveState::Drifted(changes) => lines.extend(changes.iter().map(|(key, old, new)| {
+                let key = key.as_str().trim_start_matches('$');
+                format!("        {key}: {old} → {new}")
+            })),
             LiveState::Error(error) => lines.push(format!("        {error}")),
             _ => {}
         }

@@ -78,6 +78,16 @@ impl Observer for Human<'_> {
                 let delay = seconds(*delay);
                 talk(paint(DIM, format!("  … {reference}: {reason}; again in {delay}")));
             }
+            RunEvent::Differs { reference, params } => {
+                for (param, given, shown) in params {
+                    talk(format!(
+                        "{}: `{reference}` was given {param} = {given}, and its provider shows \
+                         {shown}: `prov plan --refresh` will want to change it. Declare it as it is \
+                         shown, or look at what the provider takes.",
+                        paint(CHANGE, "warning"),
+                    ));
+                }
+            }
             RunEvent::Ended { step, outcome } => {
                 if let Some(step) = self.plan.steps.get(*step) {
                     self.ended(step, outcome);
@@ -108,6 +118,11 @@ impl Observer for Json<'_> {
             RunEvent::Retrying { reference, reason, delay } => json!({
                 "type": "retrying", "ref": reference, "reason": reason, "delay_ms": millis(*delay)
             }),
+            RunEvent::Differs { reference, params } => {
+                let differing = |(param, given, shown): &(_, Value, Value)| json!({ "param": param, "given": given, "shown": shown });
+                let params: Vec<Value> = params.iter().map(differing).collect();
+                json!({ "type": "differs", "ref": reference, "params": params })
+            }
             RunEvent::Ended { step, outcome } => match self.plan.steps.get(*step) {
                 Some(step) => outcome_json(step, outcome),
                 None => return,

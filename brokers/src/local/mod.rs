@@ -55,7 +55,7 @@ fn service(id: &str, kind: &str, description: &'static str) -> Service {
 }
 
 fn done(instance_id: &str, outputs: Outputs) -> Progress<Provisioned> {
-    Progress::Done(Provisioned { instance_id: instance_id.to_owned(), outputs })
+    Progress::Done(Provisioned::new(instance_id, outputs))
 }
 
 fn invalid(message: impl Into<String>) -> BrokerError {

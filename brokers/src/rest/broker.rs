@@ -150,9 +150,9 @@ impl RestBroker {
             }
             None => live,
         };
-        let (instance_id, mut outputs) = (live.instance_id, live.outputs);
-        outputs.0.extend(recovered.0);
-        Ok(OperationState::Succeeded(Some(Provisioned { instance_id, outputs })))
+        let mut provisioned = Provisioned::from(live);
+        provisioned.outputs.0.extend(recovered.0);
+        Ok(OperationState::Succeeded(Some(provisioned)))
     }
 }
 

@@ -7,7 +7,7 @@ use super::Address;
 /// What kind of failure it was; decides what the engine does next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ErrorKind {
-    /// The request is wrong and will stay wrong.
+    /// The request is wrong and will stay wrong. Nothing was made of it.
     Invalid,
     /// The credentials are missing or not sufficient.
     Unauthorized,

@@ -145,6 +145,22 @@ pub struct Provisioned {
     pub instance_id: String,
     /// What it yields.
     pub outputs: Outputs,
+    /// Its params as far as the provider shows them.
+    pub params: Resolved,
+}
+
+impl Provisioned {
+    /// An instance of which only id and outputs are seen.
+    #[must_use]
+    pub fn new(instance_id: impl Into<String>, outputs: Outputs) -> Self {
+        Self { instance_id: instance_id.into(), outputs, params: Resolved::default() }
+    }
+}
+
+impl From<Live> for Provisioned {
+    fn from(live: Live) -> Self {
+        Self { instance_id: live.instance_id, outputs: live.outputs, params: live.params }
+    }
 }
 
 /// The answer to a call that may take longer than the call.

@@ -3,6 +3,7 @@
 mod preflight;
 mod refresh;
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use futures_util::stream::{self, StreamExt as _};
@@ -15,14 +16,11 @@ use crate::config::{Desired, InstanceSpec};
 use crate::name::Name;
 use crate::plan::{Lookup, fill, with_defaults};
 use crate::state::{Instance, Journal};
-use crate::value::{Output, Outputs, Resolved};
+use crate::value::{MASK, Output, Outputs, Resolved, as_text, cover_both, same};
 use crate::world::World;
 
 pub use preflight::preflight;
 pub use refresh::{Refreshed, refresh};
-
-/// What stands for a secret value.
-const MASK: &str = "(sensitive)";
 
 /// The path of a [`Drift`] of the name: an output may be called `name`.
 const NAME: &str = "$name";
@@ -108,12 +106,25 @@ pub fn previous(
     world: &World,
     env: &BTreeMap<Name, String>,
 ) -> Previous {
+    known(journal, entry, world, env).0
+}
+
+/// The same, and the secret texts that its params were resolved with.
+fn known(
+    journal: &Journal,
+    entry: &Instance,
+    world: &World,
+    env: &BTreeMap<Name, String>,
+) -> (Previous, Vec<String>) {
+    let secrets: RefCell<Vec<String>> = RefCell::new(env.values().cloned().collect());
     let output = |reference: &str, key: &str| {
         let producer = journal.instances.get(reference)?;
-        match producer.sensitive.get(key) {
-            Some(sealed) => world.vault.open(&sealed.sealed).ok(),
-            None => producer.outputs.get(key).cloned(),
-        }
+        let Some(sealed) = producer.sensitive.get(key) else {
+            return producer.outputs.get(key).cloned();
+        };
+        let value = world.vault.open(&sealed.sealed).ok()?;
+        secrets.borrow_mut().push(as_text(&value));
+        Some(value)
     };
     let lookup = Lookup { output: &output, env };
     let params = entry.params.clone().unwrap_or_default();
@@ -124,13 +135,14 @@ pub fn previous(
         .into_iter()
         .filter_map(|(key, value)| fill(&value, &lookup).map(|value| (key, value)))
         .collect();
-    Previous {
+    let previous = Previous {
         name: Some(entry.name.clone()),
         plan: entry.plan.clone(),
         params: Resolved(with_defaults(&params, world.catalog.service(entry.service.as_str()))),
         referring,
         outputs: Resolved(opened(entry, world)),
-    }
+    };
+    (previous, secrets.into_inner())
 }
 
 /// Holds every entry against what is live, some at a time.
@@ -152,9 +164,10 @@ async fn look(
 ) -> Observation {
     let found = fetch(journal, entry, world, env).await;
     let (state, live) = match found {
-        Ok(Some((live, declared))) => {
+        Ok(Some((live, declared, secrets))) => {
             let mut drift = compare(entry, &live, world);
-            drift.extend(edited(entry, &live, &declared, world));
+            let of_declared = edited(entry, &live, &declared, world);
+            drift.extend(of_declared.into_iter().map(|drift| covered(drift, &secrets)));
             let state = if drift.is_empty() { LiveState::Live } else { LiveState::Drifted(drift) };
             (state, Some(live))
         }
@@ -177,7 +190,7 @@ async fn fetch(
     entry: &Instance,
     world: &World,
     env: &BTreeMap<Name, String>,
-) -> Result<Option<(Live, Resolved)>, BrokerError> {
+) -> Result<Option<(Live, Resolved, Vec<String>)>, BrokerError> {
     if !entry.exists() || entry.operation.is_some() {
         // Of what was begun nobody knows yet what became of it; the next apply finds out.
         return Err(BrokerError::new(ErrorKind::Unsupported, "an operation on it has not ended"));
@@ -187,16 +200,16 @@ async fn fetch(
         BrokerError::new(ErrorKind::Unsupported, message)
     })?;
     if world.catalog.service(entry.service.as_str()).is_some_and(|service| service.journal_only) {
-        return Ok(Some((recorded(entry), Resolved::default())));
+        return Ok(Some((recorded(entry), Resolved::default(), Vec::new())));
     }
-    let previous = previous(journal, entry, world, env);
+    let (previous, secrets) = known(journal, entry, world, env);
     let declared = previous.params.clone();
     let request = FetchRequest {
         address: address(journal, entry),
         instance_id: entry.instance_id.clone(),
         previous,
     };
-    Ok(broker.fetch(&request).await?.map(|live| (live, declared)))
+    Ok(broker.fetch(&request).await?.map(|live| (live, declared, secrets)))
 }
 
 /// What lives in the journal alone is live as it is recorded.
@@ -253,19 +266,10 @@ fn edited(entry: &Instance, live: &Live, declared: &Resolved, world: &World) -> 
     drift
 }
 
-/// Whether two values are the same, 1 and 1.0 included.
-fn same(one: &Value, other: &Value) -> bool {
-    match (one, other) {
-        (Value::Number(one), Value::Number(other)) => one.as_f64() == other.as_f64(),
-        (Value::Array(one), Value::Array(other)) => {
-            one.len() == other.len() && one.iter().zip(other).all(|(one, other)| same(one, other))
-        }
-        (Value::Object(one), Value::Object(other)) => {
-            one.len() == other.len()
-                && one.iter().all(|(key, value)| other.get(key).is_some_and(|o| same(value, o)))
-        }
-        _ => one == other,
-    }
+/// A drift with every secret text in it masked.
+fn covered((path, given, shown): Drift, secrets: &[String]) -> Drift {
+    let (given, shown) = cover_both(&given, &shown, secrets);
+    (path, given, shown)
 }
 
 /// What a plan needs to know of the world before it is made.

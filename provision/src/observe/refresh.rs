@@ -2,11 +2,12 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{Drift, LiveState, MASK, NAME, Observation};
+use super::{Drift, LiveState, NAME, Observation};
 use crate::broker::Live;
 use crate::name::Name;
 use crate::plan::Change;
 use crate::state::{DRIFTED, Journal, Sealed, Status};
+use crate::value::MASK;
 use crate::world::{VaultError, World};
 
 /// A journal after a look at what is live, and what a plan has to mend.

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde_json::Value;
+
 use crate::name::Name;
 use crate::plan::Action;
 
@@ -30,6 +32,13 @@ pub enum RunEvent {
         reason: String,
         /// After which time.
         delay: Duration,
+    },
+    /// What was made or changed is shown otherwise than it was given.
+    Differs {
+        /// The instance.
+        reference: Name,
+        /// Params, as they were given and as the provider shows them; secrets are masked.
+        params: Vec<(Name, Value, Value)>,
     },
     /// A step ended.
     Ended {

@@ -6,14 +6,8 @@ use std::collections::{HashMap, HashSet};
 use serde_json::Value;
 
 use crate::state::Sealed;
-use crate::value::as_text;
+use crate::value::{INSIDE_LENGTH_MIN, MASK, as_text};
 use crate::world::{Ids, Vault, VaultError};
-
-/// A shorter text is recognised only when it is the whole value.
-const INSIDE_LENGTH_MIN: usize = 6;
-
-/// What stands in the place of a secret.
-const MASK: &str = "(sensitive)";
 
 #[derive(Default)]
 pub(super) struct Secrets {
@@ -60,14 +54,6 @@ impl Secrets {
                 known.insert(text.clone());
             }
         }
-    }
-
-    /// Whether a value is, or has inside, one of `secrets`.
-    pub(super) fn holds(value: &Value, secrets: &[String]) -> bool {
-        let text = as_text(value);
-        secrets.iter().filter(|secret| !secret.is_empty()).any(|secret| {
-            text == *secret || (secret.len() >= INSIDE_LENGTH_MIN && text.contains(secret.as_str()))
-        })
     }
 
     /// `text` with every known secret masked.

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde_json::Value;
+
 use super::event::{Outcome, RunEvent};
 use super::retry;
 use super::worker::{Resolution, Shared, TaskError};
@@ -12,7 +14,7 @@ use crate::broker::{
 use crate::name::Name;
 use crate::observe;
 use crate::state::{Event, Instance, Status, Verb};
-use crate::value::Resolved;
+use crate::value::{MASK, Outputs, Resolved, cover_both, same};
 
 /// Makes an instance whose beginning is recorded.
 pub(super) async fn provision(
@@ -115,7 +117,7 @@ pub(super) async fn complete(
             wait(shared, resolution, entry, retry_after).await
         }
         Err(error) if error.kind == ErrorKind::Unsupported => {
-            let provisioned = Provisioned { instance_id: live.instance_id, outputs: live.outputs };
+            let provisioned = Provisioned::from(live);
             done(shared, resolution, entry, provisioned).await
         }
         Err(error) => Err(error.into()),
@@ -307,9 +309,37 @@ async fn done(
     entry: Instance,
     provisioned: Provisioned,
 ) -> Result<Outcome, TaskError> {
+    let differing = differing(shared, resolution, &provisioned.params)?;
     let entry = shared.finished(resolution, entry, provisioned)?;
     shared.recorder.record(Event::Done(Box::new(entry))).await?;
+    if !differing.is_empty() {
+        let reference = resolution.spec.reference.clone();
+        shared.tell(&RunEvent::Differs { reference, params: differing });
+    }
     Ok(Outcome::Done)
+}
+
+/// The params that the provider shows otherwise than they were given, with both values, secrets
+/// masked: it took the request and did something else, or writes the same in another way.
+fn differing(
+    shared: &Shared<'_>,
+    resolution: &Resolution<'_>,
+    shown: &Resolved,
+) -> Result<Vec<(Name, Value, Value)>, TaskError> {
+    let service = shared.service(&resolution.spec.service)?;
+    let mut differing = Vec::new();
+    for (key, shown) in &shown.0 {
+        let Some(given) = resolution.params.get(key).filter(|given| !same(given, shown)) else {
+            continue;
+        };
+        let is_secret = service.param(key).is_some_and(|param| param.sensitive);
+        let (given, shown) = match is_secret {
+            true => (Value::from(MASK), Value::from(MASK)),
+            false => cover_both(given, shown, &resolution.secrets),
+        };
+        differing.push((Name::from(key.as_str()), given, shown));
+    }
+    Ok(differing)
 }
 
 async fn accepted(
@@ -340,8 +370,11 @@ async fn failed(
     if error.kind != ErrorKind::Unknown {
         let is_creation = entry.operation.as_ref().is_some_and(|op| op.verb == Verb::Provision);
         // A refusal made nothing: what is found in its place later is somebody else's.
-        let is_refusal =
-            matches!(error.kind, ErrorKind::Conflict | ErrorKind::Unauthorized) && !entry.exists();
+        let is_refused = matches!(
+            error.kind,
+            ErrorKind::Conflict | ErrorKind::Invalid | ErrorKind::Unauthorized
+        );
+        let is_refusal = is_refused && !entry.exists();
         let is_local = shared.service(&entry.service).is_ok_and(|s| s.journal_only);
         if !is_creation || is_local || is_refusal {
             entry.operation = None;
@@ -385,8 +418,7 @@ pub(super) async fn wait(
     match poll(shared, &entry, &question, retry_after).await {
         Ok(Some(provisioned)) => done(shared, resolution, entry, provisioned).await,
         Ok(None) => {
-            let provisioned =
-                Provisioned { instance_id: entry.instance_id.clone(), outputs: Default::default() };
+            let provisioned = Provisioned::new(&entry.instance_id, Outputs::default());
             done(shared, resolution, entry, provisioned).await
         }
         Err(TaskError::Broker(error)) if error.kind == ErrorKind::Failed => {

@@ -18,7 +18,7 @@ use crate::name::Name;
 use crate::observe;
 use crate::plan::{Inputs, Lookup, Step, TaskKind, Work, fill, inputs_of, with_defaults};
 use crate::state::{Deposed, Event, Instance, Operation, Origin, Status, Verb};
-use crate::value::{Outputs, Resolved};
+use crate::value::{Outputs, Resolved, holds_secret};
 use crate::world::{VaultError, World};
 
 /// What to do about an instance that went away without us.
@@ -417,7 +417,7 @@ impl Shared<'_> {
     ) -> Result<(), TaskError> {
         let mut entry = self.entry_of(resolution);
         entry.deposed.extend(replaced.map(Deposed::from));
-        let provisioned = Provisioned { instance_id: live.instance_id, outputs: live.outputs };
+        let provisioned = Provisioned::from(live);
         let mut entry = self.finished(resolution, entry, provisioned)?;
         entry.origin = Origin::Adopted;
         entry.fingerprint = fingerprint.to_owned();
@@ -436,7 +436,7 @@ impl Shared<'_> {
             let known = entry.sensitive.get(&key);
             let is_secret = output.sensitive
                 || known.is_some()
-                || Secrets::holds(&output.value, &resolution.secrets);
+                || holds_secret(&output.value, &resolution.secrets);
             if is_secret {
                 let vault = self.world.vault.as_ref();
                 let ids = self.world.ids.as_ref();

@@ -279,8 +279,7 @@ impl State {
     }
 
     fn provisioned(&self, id: &str) -> Option<Provisioned> {
-        self.live(id)
-            .map(|live| Provisioned { instance_id: live.instance_id, outputs: live.outputs })
+        self.live(id).map(Provisioned::from)
     }
 
     fn create(&mut self, request: &ProvisionRequest) -> Result<String, BrokerError> {
@@ -381,7 +380,7 @@ impl Broker for Provider {
             let answer = if service == VALUE {
                 let id = format!("value of {}", request.idempotency_key);
                 let outputs = value(&id, &request.params.0);
-                Progress::Done(Provisioned { instance_id: id, outputs })
+                Progress::Done(Provisioned::new(id, outputs))
             } else {
                 let id = state.create(request)?;
                 let is_new = is_slow(service) && !state.objects[&id].healthy;
@@ -414,7 +413,7 @@ impl Broker for Provider {
             let answer = if service == VALUE {
                 let kept = request.previous.outputs.text("id").unwrap_or(id);
                 let outputs = value(kept, &request.params.0);
-                Progress::Done(Provisioned { instance_id: id.clone(), outputs })
+                Progress::Done(Provisioned::new(id.as_str(), outputs))
             } else {
                 let object = known.ok_or_else(|| error(ErrorKind::NotFound))?;
                 if state.is_busy(id) {

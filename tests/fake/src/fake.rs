@@ -477,6 +477,7 @@ impl Fake {
         object.is_marked |= fit.told.contains("marker");
         if fit.told.contains("name") {
             object.belief.name.clone_from(&wanted.name);
+            object.patches.retain(|(patched, _)| patched != "name");
         }
         for (param, sent) in &fit.values {
             match sent.as_ref().or_else(|| wanted.params.get(param)) {

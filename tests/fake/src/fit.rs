@@ -179,7 +179,8 @@ impl Fake {
         let (values, told, misfits) = Default::default();
         let mut fit = Fit { route, captures, target, values, told, misfits, score: 0 };
         // What counts as changed is the interpreter's business: what differs, or anything.
-        let all: Vec<&String> = self.wanted.params.keys().collect();
+        let params = self.wanted.params.keys().map(String::as_str);
+        let all: Vec<&str> = params.chain(["name"]).collect();
         let scopes = [scope.clone(), scope.clone().with("changed", &json!(all))];
         for when in &route.whens {
             let is_true = |scope: &Scope| {

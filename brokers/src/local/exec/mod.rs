@@ -18,7 +18,7 @@ use provision::broker::{
 };
 use provision::value::Resolved;
 
-use super::{Settings, done, invalid};
+use super::{Settings, done};
 use command::Command;
 use question::Question;
 use reply::{Reply, State};
@@ -226,7 +226,9 @@ fn require_read(params: &Resolved) -> Result<(), BrokerError> {
     if params.get("read").is_some() {
         return Ok(());
     }
-    Err(invalid("the command says it is in progress, and there is no `read` to ask it again")
+    // It ran, and may have made something.
+    let message = "the command says it is in progress, and there is no `read` to ask it again";
+    Err(BrokerError::new(ErrorKind::Failed, message)
         .help("Add a `read` command, or let the command wait until it is done."))
 }
 
@@ -238,7 +240,7 @@ fn arrived(reply: Option<Reply>, question: &Question<'_>) -> OperationState {
     match reply.state {
         None | Some(State::Succeeded) => {
             let instance_id = id_of(&reply, question);
-            OperationState::Succeeded(Some(Provisioned { instance_id, outputs: reply.outputs }))
+            OperationState::Succeeded(Some(Provisioned::new(instance_id, reply.outputs)))
         }
         Some(State::InProgress) => OperationState::InProgress { retry_after: None },
         Some(State::Failed) => {

@@ -26,7 +26,7 @@ async fn create_error(params: Value) -> BrokerError {
 }
 
 fn thing() -> Provisioned {
-    Provisioned { instance_id: "thing-1".to_owned(), outputs: Outputs::default() }
+    Provisioned::new("thing-1", Outputs::default())
 }
 
 #[tokio::test]
@@ -131,7 +131,7 @@ async fn long_work_is_polled_through_read() {
 
     desk.project.write("answer.json", r#"{"state": "succeeded", "outputs": {"a": 1}}"#);
     let outputs = Outputs::default().with("a", 1);
-    let made = Provisioned { instance_id: "thing-1".to_owned(), outputs };
+    let made = Provisioned::new("thing-1", outputs);
     let state = desk.poll(&operation, params.clone()).await.unwrap();
     assert_eq!(state, OperationState::Succeeded(Some(made)));
 
@@ -161,7 +161,7 @@ async fn a_long_removal_ends_when_read_sees_nothing() {
 #[tokio::test]
 async fn long_work_without_read_is_refused() {
     let error = create_error(commands(&[("create", r#"echo '{"state": "in progress"}'"#)])).await;
-    assert_eq!(error.kind, ErrorKind::Invalid);
+    assert_eq!(error.kind, ErrorKind::Failed);
     assert!(error.help.unwrap().contains("`read`"));
 }
 

@@ -129,9 +129,10 @@ pub(super) fn pending<'a>(
     Ok(wanted.get(applied.len()..).unwrap_or_default())
 }
 
-/// The migration `name` failed; nothing of it is left.
+/// The migration `name` failed; nothing of it is left, while the database and those before it may be
+/// there.
 pub(super) fn failed(name: &str, why: &str) -> BrokerError {
-    BrokerError::new(ErrorKind::Invalid, format!("the migration `{name}` failed: {why}"))
+    BrokerError::new(ErrorKind::Failed, format!("the migration `{name}` failed: {why}"))
         .help("Nothing of it was applied. Correct it and apply again.")
 }
 

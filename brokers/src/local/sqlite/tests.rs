@@ -143,7 +143,7 @@ async fn a_bad_migration_leaves_nothing_of_itself() {
     let good = ("1", "CREATE TABLE t (a);");
     let bad = ("2", "CREATE TABLE u (secret); INSERT INTO nowhere VALUES ('hunter2');");
     let error = desk.create(listed(&[good, bad])).await.unwrap_err();
-    assert_eq!(error.kind, ErrorKind::Invalid);
+    assert_eq!(error.kind, ErrorKind::Failed);
     assert_eq!(error.message, "the migration `2` failed: no such table: nowhere");
     assert_eq!((tables(&desk, "t"), tables(&desk, "u")), (1, 0));
 
@@ -167,7 +167,7 @@ async fn its_own_transaction_is_refused_before_anything_stays() {
             .create(listed(&[("1", &format!("CREATE TABLE t (a); {sql} CREATE TABLE u (a);"))]))
             .await
             .unwrap_err();
-        assert_eq!(error.kind, ErrorKind::Invalid, "{sql}");
+        assert_eq!(error.kind, ErrorKind::Failed, "{sql}");
         assert!(error.message.contains("BEGIN, COMMIT, END or ROLLBACK"), "{sql}: {error}");
         assert_eq!((tables(&desk, "t"), tables(&desk, "u")), (0, 0), "{sql}");
     }

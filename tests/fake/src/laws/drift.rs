@@ -1,12 +1,14 @@
 //! The laws of change: what somebody else edits is seen, and what we change arrives.
 
+use provision::broker::OnChange;
 use provision::observe::{LiveState, Observation};
 use provision::plan::Action;
 use serde_json::Value;
 
 use super::life::lost;
+use crate::fake::Patch;
 use crate::scene::{Scene, story};
-use crate::stage::{During as _, Stage, Verdict, alike, verdict, without};
+use crate::stage::{During as _, Fall, Stage, Verdict, alike, verdict, without};
 
 /// What is declared is what is shown; and what somebody edits is what the next plan shows, that and
 /// nothing else, and what it mends.
@@ -29,7 +31,33 @@ pub async fn edits_are_seen(stage: &Stage) -> Verdict {
     for (param, _) in &visible {
         seen.extend(edited(stage, &scene, param).await?);
     }
+    seen.extend(renamed(stage, &scene).await?);
     verdict(seen)
+}
+
+/// Somebody gives it another name, where that can be set back.
+async fn renamed(stage: &Stage, scene: &Scene) -> Result<Vec<String>, Fall> {
+    let rule = &stage.model.manifest.service.name;
+    let path = rule.read.as_ref().and_then(|read| read.path()?.strip_prefix("object."));
+    let Some(path) = path.filter(|_| rule.on_change == OnChange::Update) else {
+        return Ok(Vec::new());
+    };
+    let name = format!("{}-of-another", stage.example().name);
+    let path = path.split('.').map(str::to_owned).collect();
+    let patch = Patch::Set(path, Value::from(name.as_str()));
+    if let Some(object) = scene.fake().objects.first_mut() {
+        object.patches.push(("name".to_owned(), patch));
+    }
+    let mut seen = Vec::new();
+    let plan = scene.refreshed(stage.example()).await.during("refresh")?;
+    let changes = plan.steps.iter().flat_map(|step| &step.changes);
+    let changes: Vec<&str> = changes.map(|change| change.path.as_str()).collect();
+    if changes != ["name"] {
+        seen.push(format!("it was renamed, and a refresh plans: {}", story(&plan)));
+    }
+    scene.mend(stage.example()).await.during("mending the name")?;
+    seen.extend(untouched(stage, scene).await?.into_iter().map(|s| format!("name: {s}")));
+    Ok(seen)
 }
 
 /// A refresh of what nobody edited changes nothing.
