@@ -44,12 +44,16 @@ impl Cloud {
         let url = format!("http://{}", listener.local_addr().unwrap());
         let asked = Arc::new(Mutex::new(Vec::new()));
         let seen = Arc::clone(&asked);
-        let mut handler: Box<Handler> = Box::new(handler);
+        let handler: Arc<Mutex<Handler>> = Arc::new(Mutex::new(handler));
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let Some(request) = read(&stream) else { continue };
-                seen.lock().unwrap_or_else(PoisonError::into_inner).push(request.clone());
-                write(stream, handler(&request));
+                let (seen, handler) = (Arc::clone(&seen), Arc::clone(&handler));
+                std::thread::spawn(move || {
+                    let Some(request) = read(&stream) else { return };
+                    seen.lock().unwrap_or_else(PoisonError::into_inner).push(request.clone());
+                    let reply = handler.lock().unwrap_or_else(PoisonError::into_inner)(&request);
+                    write(stream, reply);
+                });
             }
         });
         Self { url, asked }

@@ -20,6 +20,7 @@ mod runs;
 mod schema;
 mod scripts;
 mod secrets;
+mod shared;
 mod sink;
 mod tidy;
 mod twins;

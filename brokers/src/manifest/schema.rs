@@ -202,6 +202,7 @@ fn service() -> Value {
         ("docs", text("Its documentation.")),
         ("stateful", flag("Whether it holds data.")),
         ("deadline", count("Seconds an operation may take.")),
+        ("exclusive", flag("One instance at a time is made, changed or removed.")),
         ("replace", words(ORDERS.iter().map(|(word, _)| *word))),
         ("name", name()),
         ("params", tables(param())),

@@ -45,6 +45,8 @@ pub struct Service {
     pub found_by: Option<FoundBy>,
     /// Whether a removal is done only when `read` says it is gone.
     pub until_gone: bool,
+    /// Whether what acts is done for one instance at a time: they write something they share.
+    pub exclusive: bool,
     /// Params whose change makes what is shown once anew.
     pub recover_on: Vec<String>,
     /// The outputs, in the order written.
@@ -257,6 +259,7 @@ impl Service {
             wait: fields.table("wait", "wait").and_then(Wait::read),
             found_by,
             until_gone,
+            exclusive: fields.flag("exclusive").unwrap_or(false),
             recover_on,
             outputs: outputs
                 .into_iter()

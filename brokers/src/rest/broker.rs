@@ -167,6 +167,7 @@ impl Broker for RestBroker {
         request: &ProvisionRequest,
     ) -> Result<Progress<Provisioned>, BrokerError> {
         let manifest = self.manifest(&request.address)?;
+        let _turn = self.turn(manifest).await;
         let mut exchange = self.about(manifest, &request.address, &request.params).await?;
         exchange.key = Some(request.idempotency_key.clone());
         exchange.scope.set("key", &Value::from(request.idempotency_key.as_str()));
@@ -195,6 +196,7 @@ impl Broker for RestBroker {
 
     async fn update(&self, request: &UpdateRequest) -> Result<Progress<Provisioned>, BrokerError> {
         let manifest = self.manifest(&request.address)?;
+        let _turn = self.turn(manifest).await;
         let service = &manifest.service;
         let mut exchange = self.about(manifest, &request.address, &request.params).await?;
         exchange.key = Some(request.idempotency_key.clone());
@@ -234,6 +236,7 @@ impl Broker for RestBroker {
 
     async fn deprovision(&self, request: &DeprovisionRequest) -> Result<Progress<()>, BrokerError> {
         let manifest = self.manifest(&request.address)?;
+        let _turn = self.turn(manifest).await;
         let service = &manifest.service;
         let params = &request.previous.params;
         let mut exchange = self.about(manifest, &request.address, params).await?;

@@ -38,13 +38,17 @@ pub struct RestBroker {
     /// Values the provider knows, by the request that answers them.
     known: tokio::sync::Mutex<BTreeMap<String, Arc<Vec<Value>>>>,
     verified: OnceCell<Result<(), BrokerError>>,
+    /// Of services whose instances write something they share, whose turn it is.
+    turns: BTreeMap<String, tokio::sync::Mutex<()>>,
 }
 
 impl RestBroker {
     /// A broker for services of one provider.
     #[must_use]
     pub fn new(provider: Arc<Provider>, manifests: Vec<Manifest>, around: Surroundings) -> Self {
+        let exclusive = manifests.iter().filter(|manifest| manifest.service.exclusive);
         Self {
+            turns: exclusive.map(|m| (m.service.id.clone(), Default::default())).collect(),
             catalog: manifests.iter().map(shape::service).collect(),
             manifests: manifests
                 .into_iter()
@@ -68,6 +72,14 @@ impl RestBroker {
     #[must_use]
     pub fn provider(&self) -> &Provider {
         &self.provider
+    }
+
+    /// Waits for the turn of an instance to act, where its service has turns.
+    async fn turn(&self, manifest: &Manifest) -> Option<tokio::sync::MutexGuard<'_, ()>> {
+        match self.turns.get(&manifest.service.id) {
+            Some(turn) => Some(turn.lock().await),
+            None => None,
+        }
     }
 
     fn manifest(&self, address: &Address) -> Result<&Manifest, BrokerError> {
