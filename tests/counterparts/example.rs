@@ -143,7 +143,9 @@ impl Imitation {
         let is_silent = said.filter(|one| one.span == request.span).all(|r| r.object.is_none());
         match &request.object {
             Some(template) if let Some((path, key)) = picked(template) => {
-                overlaid(shown, &path, json!([object[key]]))
+                let shown = overlaid(shown, &path, json!([object[key]]));
+                let others = taken(template).into_iter();
+                others.fold(shown, |shown, (path, key)| overlaid(shown, &path, object[key].clone()))
             }
             Some(template) => overlaid(shown, &path_of(template), object),
             None if is_silent && request.save.is_empty() => overlaid(shown, &[], object),
@@ -202,6 +204,14 @@ fn picked(template: &Template) -> Option<(Vec<String>, String)> {
     let regex = Regex::new(r"'(\w+)': response((?:\.\w+)+) \| selectattr").ok()?;
     let found = regex.captures(template.single()?)?;
     Some((path_of(&Template::expression(&found[0])), found[1].to_owned()))
+}
+
+/// What an expression takes from the answer as it is, and the keys it puts that under.
+fn taken(template: &Template) -> Vec<(Vec<String>, String)> {
+    let Ok(regex) = Regex::new(r"'(\w+)': response((?:\.\w+)+)[,}]") else { return Vec::new() };
+    let path = |text: &str| text.split('.').skip(1).map(str::to_owned).collect();
+    let text = template.single().unwrap_or_default();
+    regex.captures_iter(text).map(|found| (path(&found[2]), found[1].to_owned())).collect()
 }
 
 /// Where in the answer an expression begins to look.

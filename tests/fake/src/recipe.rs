@@ -117,9 +117,10 @@ impl Recipe {
             return Value::Object(Map::new());
         }
         let mut answer = Value::Null;
-        let first = objects.first().cloned().unwrap_or_default();
         for (path, field) in &self.others {
-            put_at(&mut answer, path, first[field].clone());
+            if let Some(first) = objects.first() {
+                put_at(&mut answer, path, first[field].clone());
+            }
         }
         put_at(&mut answer, &self.path, self.how.of(objects));
         answer
