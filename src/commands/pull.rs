@@ -1,7 +1,13 @@
 //! `prov pull`: the journal beside what is live.
 
+use std::collections::BTreeMap;
+
+use futures_util::stream::{self, StreamExt as _};
+use provision::broker::Live;
+use provision::name::Name;
 use provision::observe::{self, LiveState, Observation};
 use provision::state::{DRIFTED, Journal};
+use provision::value::Resolved;
 use provision::world::World;
 use serde_json::{Value, json};
 
@@ -10,7 +16,7 @@ use crate::cli::Writing;
 use crate::context::{Context, Project, environment, names_of};
 use crate::exit::Exit;
 use crate::failure::{Failure, sentence};
-use crate::terminal::{out, talk};
+use crate::terminal::{BAD, out, paint, talk};
 use crate::view;
 
 /// What `prov pull` takes.
@@ -39,10 +45,13 @@ pub async fn run(context: &mut Context, args: &Args) -> super::Answer {
     let journal = project.load().await?.journal;
     let env = names_of(environment());
     let found = observe::pull(&journal, &project.world, &env, args.writing.parallelism).await;
-    let discovered =
-        if args.discover { discover(&journal, &project.world).await? } else { Vec::new() };
+    let discovered = match args.discover {
+        true => discover(&journal, &project.world, &env, args.writing.parallelism).await,
+        false => Discovered::default(),
+    };
     show(context, args, &found, &discovered);
-    let has_error = found.iter().any(|o| matches!(o.state, LiveState::Error(_)));
+    let has_error = !discovered.errors.is_empty()
+        || found.iter().any(|o| matches!(o.state, LiveState::Error(_)));
     let has_drift =
         found.iter().any(|o| matches!(o.state, LiveState::Missing | LiveState::Drifted(_)));
     if args.reconcile && has_drift {
@@ -60,7 +69,7 @@ pub async fn run(context: &mut Context, args: &Args) -> super::Answer {
     })
 }
 
-fn show(context: &Context, args: &Args, found: &[Observation], discovered: &[Value]) {
+fn show(context: &Context, args: &Args, found: &[Observation], discovered: &Discovered) {
     let is_clean = found.iter().all(|o| matches!(o.state, LiveState::Live | LiveState::Unknown));
     if context.global.json {
         view::document(&json!({
@@ -68,7 +77,8 @@ fn show(context: &Context, args: &Args, found: &[Observation], discovered: &[Val
             "clean": is_clean,
             "reconciled": args.reconcile,
             "entries": found.iter().map(view::instances::observation_json).collect::<Vec<_>>(),
-            "discovered": discovered,
+            "discovered": discovered.objects,
+            "discover_errors": discovered.errors.iter().map(error_json).collect::<Vec<_>>(),
         }));
         return;
     }
@@ -77,36 +87,86 @@ fn show(context: &Context, args: &Args, found: &[Observation], discovered: &[Val
     } else {
         out(view::instances::observations(found));
     }
-    if args.discover && discovered.is_empty() {
+    if args.discover && discovered.objects.is_empty() {
         out("\nNothing else was found at the providers that can list.");
     }
-    for object in discovered {
+    for object in &discovered.objects {
         let text = |key: &str| object.get(key).and_then(Value::as_str).unwrap_or_default();
         out(format!("  found    {} · {} ({})", text("service"), text("name"), text("instance_id")));
     }
+    for (service, error) in &discovered.errors {
+        let word = paint(BAD, "error");
+        out(format!("  {word}    {service}: {error}"));
+    }
 }
 
-/// Everything the providers list that the journal does not know.
-async fn discover(journal: &Journal, world: &World) -> Result<Vec<Value>, Failure> {
-    let mut objects = Vec::new();
-    for service in world.catalog.services() {
-        let Some(broker) = world.catalog.broker(service.id.as_str()) else { continue };
-        let listed = broker.list(service.id.as_str()).await.map_err(|error| {
-            let summary = format!("{}: {}", service.id, sentence(&error.to_string()));
-            Failure::new(Exit::Error, "discover", summary)
-        })?;
-        for live in listed.unwrap_or_default() {
-            let is_known = journal.instances.iter().any(|instance| {
-                instance.service == service.id && instance.instance_id == live.instance_id
-            });
-            if !is_known {
-                objects.push(json!({
-                    "service": service.id, "name": live.name, "instance_id": live.instance_id,
-                }));
+fn error_json((service, error): &(String, String)) -> Value {
+    json!({ "service": service, "error": error })
+}
+
+/// What the providers list.
+#[derive(Default)]
+struct Discovered {
+    /// What the journal does not know.
+    objects: Vec<Value>,
+    /// Services whose list could not be had, and why.
+    errors: Vec<(String, String)>,
+}
+
+/// Asks for every list, some at a time.
+async fn discover(
+    journal: &Journal,
+    world: &World,
+    env: &BTreeMap<Name, String>,
+    parallelism: usize,
+) -> Discovered {
+    let services = world.catalog.services().map(|service| service.id.to_string());
+    let questions = services.flat_map(|service| {
+        let places = places(journal, world, env, &service);
+        places.into_iter().map(move |beside| (service.clone(), beside))
+    });
+    let answers = questions.map(|(service, beside)| async move {
+        let broker = world.catalog.broker(&service)?;
+        Some((broker.list(&service, &beside).await, service))
+    });
+    let answers: Vec<_> = stream::iter(answers).buffered(parallelism.max(1)).collect().await;
+    let mut discovered = Discovered::default();
+    for (listed, service) in answers.into_iter().flatten() {
+        match listed {
+            Ok(listed) => {
+                let known = observe::known_ids(journal, &service);
+                let is_new = |live: &Live| !known.contains(&live.instance_id);
+                for live in listed.unwrap_or_default().into_iter().filter(is_new) {
+                    let object = json!({
+                        "service": service, "name": live.name, "instance_id": live.instance_id,
+                    });
+                    if !discovered.objects.contains(&object) {
+                        discovered.objects.push(object);
+                    }
+                }
             }
+            Err(error) => discovered.errors.push((service, sentence(&error.to_string()))),
         }
     }
-    Ok(objects)
+    discovered
+}
+
+/// The params beside which to look: nothing, and what each known instance of the service has.
+fn places(
+    journal: &Journal,
+    world: &World,
+    env: &BTreeMap<Name, String>,
+    service: &str,
+) -> Vec<Resolved> {
+    let entries = journal.instances.iter().filter(|entry| entry.service.as_str() == service);
+    let params = entries.map(|entry| observe::previous(journal, entry, world, env).params);
+    let mut places: Vec<Resolved> = Vec::new();
+    for place in std::iter::once(Resolved::default()).chain(params) {
+        if !places.contains(&place) {
+            places.push(place);
+        }
+    }
+    places
 }
 
 /// Brings the journal to what is live. What is declared differs from it then, so that the next plan

@@ -22,7 +22,7 @@ use crate::{say, unproven};
 const LAWS: [u8; 5] = [1, 2, 4, 5, 11];
 
 /// What a description says otherwise than its provider answers: service, a word of the breach, reason.
-const ANSWERS: [(&str, &str, &str); 8] = [
+const ANSWERS: [(&str, &str, &str); 9] = [
     (
         "cloudflare-",
         "response.body.success: Response body property success must be equal to one of",
@@ -58,6 +58,11 @@ const ANSWERS: [(&str, &str, &str); 8] = [
         "vercel-deployment",
         "response.body: Response body must match exactly one schema in oneOf",
         "One of the two alternatives is any table.",
+    ),
+    (
+        "vercel-domain",
+        "response.body: Response body must match exactly one schema in oneOf",
+        "The two alternatives are the same in all that they require.",
     ),
     (
         "vercel-env",

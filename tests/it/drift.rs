@@ -152,3 +152,16 @@ fn what_comes_to_stand_where_a_creation_was_refused_is_not_taken_over() {
     assert!(format!("{apply}").contains("prov import"), "{apply}");
     assert_eq!(keys.lock().unwrap()[2..], [theirs]);
 }
+
+#[test]
+fn a_list_that_cannot_be_had_does_not_hide_the_others() {
+    let keys = Keys::default();
+    let cloud = cloud(&keys);
+    let sandbox = project(&cloud);
+    keys.lock().unwrap().push(json!({ "id": 2, "name": "theirs", "labels": {} }));
+    // Of servers, volumes and firewalls this provider knows nothing.
+    let pull = sandbox.run("pull --discover");
+    assert_eq!(pull.status, 1, "{pull}");
+    assert!(pull.stdout.contains("found    hetzner-ssh-key · theirs (2)"), "{pull}");
+    assert!(pull.stdout.contains("error    hetzner-server: "), "{pull}");
+}

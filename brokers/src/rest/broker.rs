@@ -326,10 +326,14 @@ impl Broker for RestBroker {
         Ok(Some(named(live, &request.address)))
     }
 
-    async fn list(&self, service: &str) -> Result<Option<Vec<Live>>, BrokerError> {
+    async fn list(
+        &self,
+        service: &str,
+        beside: &Resolved,
+    ) -> Result<Option<Vec<Live>>, BrokerError> {
         let Some(manifest) = self.manifests.get(service) else { return Ok(None) };
         let Some(verb) = manifest.service.verb("list") else { return Ok(None) };
-        if self.mentions(verb.templates(), "params.") {
+        if beside.0.is_empty() && self.mentions(verb.templates(), "params.") {
             // It lists what is inside something else, and nobody says what.
             return Ok(None);
         }
@@ -340,11 +344,17 @@ impl Broker for RestBroker {
         exchange.introduce().await?;
         exchange.file = &manifest.file.path;
         exchange.secrets = shape::secrets(&manifest.service);
-        exchange.scope.set("params", &json!({}));
+        exchange.scope.set("params", &Value::Object(beside.0.clone()));
         for name in ["name", "project", "stage", "ref", "marker"] {
             exchange.scope.set(name, &Value::from(""));
         }
-        exchange.run(verb).await?;
+        match exchange.run(verb).await {
+            // Nothing is inside of what is not there.
+            Err(error) if error.kind == ErrorKind::NotFound && !beside.0.is_empty() => {
+                return Ok(Some(Vec::new()));
+            }
+            ended => ended?,
+        }
         let mut found = Vec::new();
         for item in std::mem::take(&mut exchange.items) {
             exchange.scope.set("object", &item);

@@ -247,7 +247,8 @@ impl<'a> Exchange<'a> {
         let Some(items) = &request.items else { return Ok(0) };
         let found = match self.value(items)? {
             Some(Value::Array(found)) => found,
-            None | Some(Value::Null) => Vec::new(),
+            Some(Value::Null) => Vec::new(),
+            None => return Err(self.without("list")),
             Some(_) => return Err(self.wrong(items, "`items` is no list")),
         };
         let count = found.len();
@@ -313,9 +314,9 @@ impl<'a> Exchange<'a> {
             .help("The manifest and the provider's answer do not fit. `-vv` shows the answer.")
     }
 
-    /// A good answer in which the object is not: nobody knows whether it is there.
-    pub(super) fn without_object(&self) -> BrokerError {
-        let message = format!("{}: the answer does not hold the object", self.file);
+    /// A good answer in which the object, or the list, is not: nobody knows whether it is there.
+    pub(super) fn without(&self, what: &str) -> BrokerError {
+        let message = format!("{}: the answer does not hold the {what}", self.file);
         BrokerError::new(ErrorKind::Unavailable, message)
             .help("A proxy may stand in between. `-vv` shows the answer.")
     }

@@ -31,7 +31,7 @@ impl RestBroker {
                 // The answer came, and says that what it is about is not in it.
                 Some(Value::Null) => return Ok(None),
                 None if told.path().is_none() && exchange.response.is_object() => return Ok(None),
-                None => return Err(exchange.without_object()),
+                None => return Err(exchange.without("object")),
                 Some(_) => {}
             }
         }

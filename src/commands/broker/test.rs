@@ -225,7 +225,11 @@ impl Bench {
         };
         let journal = self.journal().await?;
         let own = journal.instances.get(REFERENCE).map(|entry| entry.instance_id.clone());
-        Ok(match broker.list(id).await {
+        let entry = journal.instances.get(REFERENCE);
+        let env = Default::default();
+        let previous = entry.map(|entry| observe::previous(&journal, entry, &self.world, &env));
+        let beside = previous.map(|previous| previous.params).unwrap_or_default();
+        Ok(match broker.list(id, &beside).await {
             Ok(None) => Ok("it is listed inside of something else only".to_owned()),
             Ok(Some(objects))
                 if objects.iter().any(|live| Some(&live.instance_id) == own.as_ref()) =>

@@ -8,6 +8,7 @@ use brokers::local::Settings;
 use brokers::manifest::Manifest;
 use provision::broker::{Broker, OnChange};
 use provision::observe::LiveState;
+use provision::value::Resolved;
 use regex_lite::Regex;
 use serde_json::{Value, json};
 
@@ -158,7 +159,9 @@ impl Stage {
                 return Err(format!("preflight: {}", told(error)));
             }
             let id = &self.model.manifest.service.id;
-            let listed = Broker::list(scene.broker.as_ref(), id).await;
+            let listed =
+                Broker::list(scene.broker.as_ref(), id, &Resolved(self.example().params.clone()))
+                    .await;
             listed.map_err(|error| format!("list: {}", told(&error)))?;
         }
         scene.apply_up_to(self.example(), tries).await.map_err(|e| format!("apply: {e}"))?;
@@ -221,7 +224,12 @@ impl Stage {
         let mut wanted = Wanted { name, reference: "other".to_owned(), ..self.example().clone() };
         let scope = self.model.scope(&wanted);
         let mut patches = Vec::new();
-        for (param, _) in self.visible() {
+        // It is inside of the same thing, so that one list holds both.
+        let list = self.model.manifest.service.verb("list").map(|verb| verb.templates());
+        let list = list.unwrap_or_default();
+        let places: BTreeSet<String> =
+            list.into_iter().flat_map(|template| self.model.params_in(template)).collect();
+        for (param, _) in self.visible().into_iter().filter(|(param, _)| !places.contains(param)) {
             match self.edit(&param) {
                 Some((Some(Patch::Over(_)), _)) => {
                     let edits = &self.model.manifest.service.example.edits;

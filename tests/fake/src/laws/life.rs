@@ -2,6 +2,7 @@
 
 use provision::broker::{Finding, Service};
 use provision::plan::Action;
+use provision::value::Resolved;
 
 use crate::fake::{Fault, FaultKind};
 use crate::scene::{Scene, Values, story, told};
@@ -19,7 +20,12 @@ pub async fn looking_changes_nothing(stage: &Stage) -> Verdict {
     let found = scene.preflight(stage.example()).await.during("preflight")?;
     let mut seen: Vec<String> = found.iter().map(told).collect();
     let id = stage.model.manifest.service.id.clone();
-    let listed = provision::broker::Broker::list(scene.broker.as_ref(), &id).await;
+    let listed = provision::broker::Broker::list(
+        scene.broker.as_ref(),
+        &id,
+        &Resolved(stage.example().params.clone()),
+    )
+    .await;
     seen.extend(listed.err().map(|error| format!("list: {}", told(&error))));
     seen.extend(acts(&scene, 0));
     scene.apply(stage.example()).await.during("apply")?;
