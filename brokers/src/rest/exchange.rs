@@ -37,6 +37,8 @@ pub(super) struct Exchange<'a> {
     pub(super) items: Vec<Value>,
     /// The last answer.
     pub(super) response: Value,
+    /// The last request, method and path, and the status of its answer.
+    pub(super) last: Option<(String, u16)>,
     /// The key for providers that take one; each request of a verb gets its own.
     pub(super) key: Option<String>,
     /// Ids of objects that are not what is looked for.
@@ -133,8 +135,15 @@ impl<'a> Exchange<'a> {
         }
     }
 
+    /// Sends a call, and judges its answer.
+    async fn exchange(&mut self, request: &Request, call: &Call) -> Result<Answer, BrokerError> {
+        let answer = self.send(request, call).await?;
+        self.last = Some((call.label(), answer.status));
+        self.judge(request, call, answer)
+    }
+
     /// Sends a call; waits while the provider is busy with something else.
-    async fn exchange(&self, request: &Request, call: &Call) -> Result<Answer, BrokerError> {
+    async fn send(&self, request: &Request, call: &Call) -> Result<Answer, BrokerError> {
         let mut asked = 0;
         loop {
             let answer = self.session.client.send(call).await?;
@@ -148,13 +157,12 @@ impl<'a> Exchange<'a> {
                 asked += 1;
                 let pause = answer.retry_after();
                 let pause = pause.unwrap_or(std::time::Duration::from_secs(1 << asked.min(4)));
-                if pause > WAIT_MAX {
-                    return self.judge(request, call, answer);
+                if pause <= WAIT_MAX {
+                    self.around.timer.sleep(pause).await;
+                    continue;
                 }
-                self.around.timer.sleep(pause).await;
-                continue;
             }
-            return self.judge(request, call, answer);
+            return Ok(answer);
         }
     }
 
@@ -270,7 +278,8 @@ impl<'a> Exchange<'a> {
     /// Asks a question that stands outside of any verb.
     pub(super) async fn ask(&self, request: &Request) -> Result<Answer, BrokerError> {
         let call = request::build(self, request)?;
-        self.exchange(request, &call).await
+        let answer = self.send(request, &call).await?;
+        self.judge(request, &call, answer)
     }
 
     /// The value of an expression over an answer.

@@ -79,7 +79,8 @@ pub trait Broker: Send + Sync {
     /// Asks how an asynchronous operation is doing.
     ///
     /// # Errors
-    /// [`ErrorKind::Unsupported`] unless the broker answers `InProgress` somewhere.
+    /// [`ErrorKind::Unsupported`] unless the broker answers `InProgress` somewhere;
+    /// [`ErrorKind::NotFound`] when what was made should be seen by now and is not.
     async fn last_operation(
         &self,
         request: &OperationRequest,

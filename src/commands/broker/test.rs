@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use brokers::manifest::Manifest;
+use provision::broker::{DeprovisionRequest, FindRequest};
 use provision::config::{Desired, Document, Rules, Scope};
 use provision::diagnostic::Diagnostics;
 use provision::name::Name;
-use provision::observe::{self, LiveState};
+use provision::observe::{self, Drift, LiveState};
 use provision::plan::{self, Input, Options, Plan};
 use provision::run::{self, Ended, Outcome, Settings, Silent};
-use provision::state::Journal;
+use provision::state::{Instance, Journal};
 use provision::store::MemoryStore;
 use provision::world::World;
 use serde_json::{Map, Value, json};
@@ -24,6 +25,9 @@ use crate::view;
 
 /// The ref of the one instance.
 const REFERENCE: &str = "test";
+
+/// What a removal says that did not end well.
+const LEFT: &str = "It may still be there: look at the provider.";
 
 /// What `prov broker test` takes.
 #[derive(clap::Args, Debug)]
@@ -169,7 +173,12 @@ impl Bench {
     /// Makes, reads, lists, changes and destroys it. What was made is destroyed whatever fails.
     async fn life(&self, manifest: &Manifest) -> Result<Vec<Trial>, Failure> {
         let mut trials = vec![Trial { what: "create", seen: self.create().await? }];
-        if self.journal().await?.instances.get(REFERENCE).is_some_and(|entry| entry.exists()) {
+        let entry = self.journal().await?.instances.get(REFERENCE).cloned();
+        if let Some(entry) = entry.as_ref().filter(|entry| is_unseen(entry)) {
+            trials.push(Trial { what: "delete", seen: self.delete_unseen(entry).await? });
+            return Ok(trials);
+        }
+        if entry.is_some_and(|entry| entry.exists()) {
             trials.push(Trial { what: "read", seen: self.read().await? });
             trials.push(Trial { what: "plan", seen: self.plan_is_empty().await? });
             if manifest.service.verb("list").is_some() {
@@ -178,7 +187,8 @@ impl Bench {
             trials.push(Trial { what: "update", seen: self.update(manifest).await? });
         }
         if self.journal().await?.instances.get(REFERENCE).is_some() {
-            trials.push(Trial { what: "delete", seen: self.delete().await? });
+            let is_made = trials.iter().any(|trial| trial.what == "read");
+            trials.push(Trial { what: "delete", seen: self.delete(is_made).await? });
         }
         Ok(trials)
     }
@@ -194,6 +204,11 @@ impl Bench {
         let ended = self.execute(&plan, Some(&self.desired)).await?;
         let journal = self.journal().await?;
         let id = journal.instances.get(REFERENCE).map(|entry| entry.instance_id.clone());
+        let entry = journal.instances.get(REFERENCE);
+        if let Some(error) = entry.filter(|e| is_unseen(e)).and_then(|e| e.last_error.as_ref()) {
+            // What to do next is about a journal, and this one ends with the test.
+            return Ok(Err(sentence(error)));
+        }
         Ok(outcome(&ended).map(|()| format!("made {}", id.unwrap_or_default())))
     }
 
@@ -202,8 +217,8 @@ impl Bench {
         Ok(match seen.first().map(|observation| &observation.state) {
             Some(LiveState::Live) => Ok("as it was declared".to_owned()),
             Some(LiveState::Drifted(drift)) => {
-                let keys: Vec<&str> = drift.iter().map(|(key, _, _)| key.as_str()).collect();
-                Err(format!("differs from what was declared: {}", keys.join(", ")))
+                let changes: Vec<String> = drift.iter().map(difference).collect();
+                Err(format!("differs from what was declared: {}", changes.join("; ")))
             }
             Some(LiveState::Error(error)) => Err(sentence(error)),
             _ => Err("it cannot be seen".to_owned()),
@@ -255,14 +270,61 @@ impl Bench {
         Ok(outcome(&ended).map(|()| "brought to the same again".to_owned()))
     }
 
-    async fn delete(&self) -> Result<Result<String, String>, Failure> {
+    async fn delete(&self, is_made: bool) -> Result<Result<String, String>, Failure> {
         let journal = self.journal().await?;
         let plan = plan::teardown(&journal, &Options { force: true, ..Options::default() });
         let ended = self.execute(&plan, None).await?;
-        if let Err(error) = outcome(&ended) {
-            return Ok(Err(format!("{error}. It may still be there: look at the provider")));
+        let word = if is_made { "it is gone" } else { "nothing was made that is still there" };
+        Ok(outcome(&ended).map(|()| word.to_owned()).map_err(|error| format!("{error} {LEFT}")))
+    }
+
+    /// Destroys what was made and cannot be read: its id is doubtful, so that a provider which knows
+    /// nothing of this id says little, and only a search tells whether it is gone.
+    async fn delete_unseen(&self, entry: &Instance) -> Result<Result<String, String>, Failure> {
+        let journal = self.journal().await?;
+        let Some(broker) = self.world.catalog.broker(entry.service.as_str()) else {
+            return Ok(Err("There is no broker.".to_owned()));
+        };
+        let address = observe::address(&journal, entry);
+        let previous = observe::previous(&journal, entry, &self.world, &self.desired.env);
+        let mut tried: Vec<String> = Vec::new();
+        let mut id = entry.instance_id.clone();
+        loop {
+            let request = DeprovisionRequest {
+                address: address.clone(),
+                instance_id: id.clone(),
+                previous: previous.clone(),
+                force: true,
+                idempotency_key: self.world.ids.fresh(),
+            };
+            if let Err(error) = broker.deprovision(&request).await {
+                return Ok(Err(format!("{} {LEFT}", sentence(&error.to_string()))));
+            }
+            tried.push(id.clone());
+            let request = FindRequest {
+                address: address.clone(),
+                params: previous.params.clone(),
+                instance_id: None,
+                idempotency_key: None,
+                is_unsure: false,
+                known: Vec::new(),
+            };
+            id = match broker.find(&request).await {
+                Ok(None) => return Ok(Ok("it is gone".to_owned())),
+                Ok(Some(live)) if !tried.contains(&live.instance_id) => live.instance_id,
+                Ok(Some(_)) => {
+                    let tried = tried.join("`, `");
+                    return Ok(Err(format!(
+                        "It is still there: nothing was deleted with the id `{tried}`. Remove it at \
+                         the provider."
+                    )));
+                }
+                Err(_) => {
+                    let tried = tried.join("`, `");
+                    return Ok(Err(format!("It was asked for with the id `{tried}`. {LEFT}")));
+                }
+            };
         }
-        Ok(Ok("it is gone".to_owned()))
     }
 
     async fn look(&self) -> Result<Vec<observe::Observation>, Failure> {
@@ -293,6 +355,17 @@ impl Bench {
         };
         Ok(run::run(plan, desired, journal, &self.world, &settings).await?)
     }
+}
+
+/// Whether it was made and could not be read afterwards.
+fn is_unseen(entry: &Instance) -> bool {
+    let is_accepted = entry.operation.as_ref().is_some_and(|op| op.accepted.is_some());
+    entry.exists() && is_accepted && entry.last_error.is_some()
+}
+
+/// How a value is, and how it should be.
+fn difference((key, wanted, live): &Drift) -> String {
+    format!("`{key}` is {live}, not {wanted}")
 }
 
 /// Whether everything was done; otherwise the first reason why not.
