@@ -10,6 +10,8 @@ mod request;
 mod schema;
 mod service;
 mod template;
+#[cfg(test)]
+mod tests;
 
 use std::borrow::Cow;
 use std::cell::RefCell;

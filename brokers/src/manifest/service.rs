@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use provision::broker::{OnChange, ParamType, ReplaceOrder};
+use provision::broker::{KINDS, OnChange, ParamType, ReplaceOrder};
 use provision::diagnostic::{Diagnostic, Span};
+use provision::name::closest;
 use provision::text::{Entry, Node};
 use serde_json::Value;
 
@@ -242,7 +243,7 @@ impl Service {
         let service = Self {
             id: id.to_owned(),
             description: fields.text("description").unwrap_or_default(),
-            kind: fields.text("kind").unwrap_or_default(),
+            kind: kind(&fields),
             docs: fields.text("docs"),
             stateful: fields.flag("stateful"),
             deadline: Duration::from_secs(fields.count("deadline").unwrap_or(300)),
@@ -309,6 +310,21 @@ pub(super) const TYPES: &[(&str, ParamType)] = &[
     ("file", ParamType::Path),
     ("any", ParamType::Any),
 ];
+
+/// One of the kinds: a word that is none would silently end the protection of what holds data.
+fn kind(fields: &Fields<'_>) -> String {
+    let Some(kind) = fields.text_at("kind") else { return String::new() };
+    let known = || KINDS.iter().map(|(kind, _)| *kind);
+    if !known().any(|word| word == kind.value) {
+        let help = match closest(&kind.value, known()) {
+            Some(word) => format!("Did you mean `{word}`?"),
+            None => format!("Known kinds: {}.", known().collect::<Vec<_>>().join(", ")),
+        };
+        let summary = format!("`{}` is not a kind.", kind.value);
+        fields.problem(Diagnostic::error("unknown-kind", summary).at(kind.span).help(help));
+    }
+    kind.value
+}
 
 fn bounds(fields: &Fields<'_>) -> Option<(i64, i64)> {
     let (min, max) = (fields.integer("min"), fields.integer("max"));

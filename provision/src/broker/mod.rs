@@ -14,7 +14,7 @@ pub use request::{
     PreflightRequest, Previous, Progress, ProvisionRequest, Provisioned, UpdateRequest,
 };
 pub use service::{
-    Catalog, Finding, OnChange, OutputSchema, Param, ParamType, Plans, ReplaceOrder, Service,
+    Catalog, Finding, KINDS, OnChange, OutputSchema, Param, ParamType, Plans, ReplaceOrder, Service,
 };
 
 /// Provisions the services of its catalogue at a provider.
