@@ -165,3 +165,26 @@ fn a_test_of_a_manifest_says_what_is_left() {
         ],
     );
 }
+
+#[test]
+fn params_of_a_test_point_at_what_was_typed() {
+    let sandbox = project("http://127.0.0.1:9", ORG);
+    let unknown = sandbox.run("broker test acme-org --yes --params {\"colr\":\"#00aabb\"}");
+    let wrong = sandbox.run("broker test acme-org --yes --params {\"color\":\"red\"}");
+    let syntax = sandbox.run("broker test acme-org --yes --params {\"color\":red}");
+    let refers = sandbox.run("broker test acme-org --yes --params {\"color\":\"@other.color\"}");
+    let example =
+        ORG.replace("params = { color = \"#00aabb\" }", "params = { colr = \"#00aabb\" }");
+    sandbox.file("brokers/acme/org.toml", example);
+    let example = sandbox.run("broker test acme-org --yes");
+    story(
+        "params",
+        &[
+            ("unknown", unknown),
+            ("wrong", wrong),
+            ("no JSON", syntax),
+            ("refers", refers),
+            ("in the example", example),
+        ],
+    );
+}

@@ -174,6 +174,12 @@ pub struct Example {
     pub edits: BTreeMap<String, Tree>,
     /// Answers to requests that are about something else.
     pub answers: Vec<Answer>,
+    /// Its params with their places; `None` where there are none.
+    pub written: Option<Node>,
+    /// The params of `edits`, and where they are written.
+    pub edited: Vec<(String, Span)>,
+    /// Where it is written, when it is.
+    pub span: Option<Span>,
 }
 
 /// An answer to a request that is not about the object.
@@ -251,7 +257,7 @@ impl Service {
             name: fields.table("name", "name").map(NameRule::read).unwrap_or_default(),
             params: params
                 .into_iter()
-                .filter_map(|(entry, fields)| ParamRule::read(entry, fields, on_change))
+                .map(|(entry, fields)| ParamRule::read(entry, fields, on_change))
                 .collect(),
             any_of: any_of(&fields),
             id_rule: IdRule::read(&fields),
@@ -385,7 +391,7 @@ impl Default for NameRule {
 }
 
 impl ParamRule {
-    fn read(entry: &Entry, fields: Fields<'_>, standard: OnChange) -> Option<Self> {
+    fn read(entry: &Entry, fields: Fields<'_>, standard: OnChange) -> Self {
         for key in ["type", "description"] {
             fields.required(key);
         }
@@ -411,7 +417,8 @@ impl ParamRule {
         let read = fields.template("read");
         let span = entry.span;
         fields.done();
-        kind.map(|_| Self { param, read, known, is_folder: word == "folder", span })
+        // One without a type is a param all the same: what refers to it is no mistake.
+        Self { param, read, known, is_folder: word == "folder", span }
     }
 }
 
@@ -437,12 +444,12 @@ impl IdRule {
         match fields.node("id").map(|node| &node.kind) {
             Some(provision::text::Kind::Map(_)) => {}
             Some(_) => {
-                return whole(fields.template("id").unwrap_or_else(|| Template::expression("")));
+                return whole(fields.template("id").unwrap_or_default());
             }
-            None => return whole(Template::expression("")),
+            None => return whole(Template::default()),
         }
         let Some(table) = fields.table("id", "id") else {
-            return whole(Template::expression(""));
+            return whole(Template::default());
         };
         table.required("format");
         let format = table.text("format").unwrap_or_default();
@@ -524,6 +531,14 @@ impl Example {
                 .into_iter()
                 .filter_map(Answer::read)
                 .collect(),
+            written: fields.node("params").cloned(),
+            edited: fields
+                .node("edits")
+                .map_or(&[][..], Node::entries)
+                .iter()
+                .map(|entry| (entry.key.clone(), entry.span))
+                .collect(),
+            span: Some(fields.span()),
         };
         fields.done();
         example

@@ -3,16 +3,17 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use brokers::manifest::Manifest;
+use brokers::manifest::{self, Manifest};
 use provision::broker::{DeprovisionRequest, FindRequest};
 use provision::config::{Desired, Document, Rules, Scope};
-use provision::diagnostic::Diagnostics;
+use provision::diagnostic::{Diagnostic, Diagnostics, Sources};
 use provision::name::Name;
 use provision::observe::{self, Drift, LiveState};
 use provision::plan::{self, Input, Options, Plan};
 use provision::run::{self, Ended, Outcome, Settings, Silent};
 use provision::state::{Instance, Journal};
 use provision::store::MemoryStore;
+use provision::text::{Format, parse};
 use provision::world::World;
 use serde_json::{Map, Value, json};
 use tokio::sync::Notify;
@@ -58,7 +59,7 @@ struct Trial {
 /// When something that should have worked did not.
 pub async fn run(context: &mut Context, args: &Args) -> super::super::Answer {
     let manifest = super::manifest(context, &args.service)?;
-    let (config, secrets) = config(args, &manifest)?;
+    let (config, secrets) = config(context, args, &manifest)?;
     if !args.yes {
         let summary = format!(
             "This makes a `{}` at {} and destroys it.",
@@ -67,7 +68,11 @@ pub async fn run(context: &mut Context, args: &Args) -> super::super::Answer {
         let help = "It is real and may cost money. If that is meant: `--yes`.";
         return Err(Failure::with_help(Exit::Refused, "decision-needed", summary, help));
     }
-    let bench = Bench::new(context, (&config, secrets))?;
+    let of = match args.params {
+        Some(_) => "--params".to_owned(),
+        None => format!("{} [example]", manifest.file.path),
+    };
+    let bench = Bench::new(context, (&config, secrets), &of)?;
     let trials = bench.life(&manifest).await?;
     let is_good = trials.iter().all(|trial| trial.seen.is_ok());
     if context.global.json {
@@ -100,12 +105,14 @@ fn show(trial: &Trial) {
 type Secrets = Vec<(String, String)>;
 
 /// A config of one instance.
-fn config(args: &Args, manifest: &Manifest) -> Result<(Map<String, Value>, Secrets), Failure> {
+fn config(
+    context: &mut Context,
+    args: &Args,
+    manifest: &Manifest,
+) -> Result<(Map<String, Value>, Secrets), Failure> {
     let example = &manifest.service.example;
     let mut params: Value = match &args.params {
-        Some(text) => serde_json::from_str(text).map_err(|error| {
-            Failure::new(Exit::Usage, "usage", format!("`--params` is no JSON: {error}."))
-        })?,
+        Some(text) => given(context, manifest, text)?,
         None => Value::Object(example.params.clone()),
     };
     let mut secrets = Secrets::new();
@@ -124,6 +131,30 @@ fn config(args: &Args, manifest: &Manifest) -> Result<(Map<String, Value>, Secre
         "protected": false,
     });
     Ok((Map::from_iter([("instances".to_owned(), json!([instance]))]), secrets))
+}
+
+/// The params of the command line, held to the manifest: what is wrong points at what was typed.
+fn given(context: &mut Context, manifest: &Manifest, text: &str) -> Result<Value, Failure> {
+    context.sources = Sources::default();
+    let source = context.sources.add("--params", text);
+    let params = parse(text, Format::Json, source);
+    let params = params.map_err(|problems| Failure::of(Exit::Usage, problems))?;
+    let problems = manifest::check_params(&manifest.service, &params);
+    if problems.has_errors() {
+        return Err(Failure::of(Exit::Usage, problems));
+    }
+    Ok(params.to_value())
+}
+
+/// The same problems of a config that nobody wrote: they are about the params, wherever those are
+/// from, and point into no file.
+fn about_params(problems: &Diagnostics, of: &str) -> Diagnostics {
+    let mut others = Diagnostics::default();
+    for problem in problems.iter() {
+        let summary = format!("{of}: {}", problem.summary);
+        others.push(Diagnostic::error(problem.code, summary).maybe_help(problem.help.clone()));
+    }
+    others
 }
 
 /// Puts a reference to a variable in the place of every text.
@@ -150,6 +181,7 @@ impl Bench {
     fn new(
         context: &mut Context,
         (config, secrets): (&Map<String, Value>, Secrets),
+        of: &str,
     ) -> Result<Self, Failure> {
         let project = context.project_or_bare()?;
         let (name, stage) = (Name::from("prov-broker-test"), Name::from("default"));
@@ -162,7 +194,7 @@ impl Bench {
         let rules = Rules { allow_outside: context.global.allow_outside };
         match document.desired(scope, &world.catalog, rules, &mut problems) {
             Some(desired) => Ok(Self { world, desired }),
-            None => Err(Failure::of(Exit::Error, problems)),
+            None => Err(Failure::of(Exit::Error, about_params(&problems, of))),
         }
     }
 
