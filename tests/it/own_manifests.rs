@@ -188,3 +188,53 @@ fn params_of_a_test_point_at_what_was_typed() {
         ],
     );
 }
+
+#[test]
+fn a_mistake_in_the_paging_is_said_once_where_it_is() {
+    let answer = json!({ "orgs": [{ "name": "a" }], "pages": 2 }).to_string();
+    let cloud = Cloud::new(move |_| Reply::Json(200, answer.clone()));
+    let lists = "[find]\nby = \"name\"\nrequest = \"GET /orgs\"\nitems = \"{{ response.orgs }}\"\n\
+                 match = \"{{ object.name == name }}\"\n[list]\nrequest = \"GET /orgs\"\n\
+                 items = \"{{ response.orgs }}\"";
+    let find = "[find]\nby = \"name\"\nrequest = \"GET /orgs/{{ name }}\"";
+    let sandbox = project(&cloud.url, &ORG.replace(find, lists));
+    let paging = "\n[paging.default]\nquery = { pagesize = 10 }\n\
+                  next = { page = \"{{ page + 1 if response.pagez > page }}\" }\n";
+    sandbox.file("brokers/acme/provider.toml", format!("{PROVIDER}{paging}"));
+    sandbox.file("acme.json", description());
+    let linted = sandbox.run("broker lint --openapi acme.json");
+    let planned = sandbox.run("apply");
+    story("paging", &[("held to the description", linted), ("run", planned)]);
+}
+
+/// What the provider says of itself.
+fn description() -> String {
+    let text = json!({ "type": "string" });
+    let org = json!({ "type": "object", "properties": {
+        "name": text, "color": text, "number": { "type": "integer" } } });
+    let answer = |schema: &Value| {
+        json!({ "200": { "description": "It.",
+            "content": { "application/json": { "schema": schema } } } })
+    };
+    let query =
+        |name: &str| json!({ "name": name, "in": "query", "schema": { "type": "integer" } });
+    let list = json!({ "type": "object", "properties": {
+        "orgs": { "type": "array", "items": org }, "pages": { "type": "integer" } } });
+    let sent = json!({ "content": { "application/json": { "schema": org } } });
+    let one = json!({ "name": "name", "in": "path", "required": true, "schema": text });
+    let paths = json!({
+        "/orgs": {
+            "get": { "responses": answer(&list),
+                     "parameters": [query("page"), query("page_size")] },
+            "post": { "responses": answer(&org), "requestBody": sent },
+        },
+        "/orgs/{name}": {
+            "parameters": [one],
+            "get": { "responses": answer(&org) },
+            "patch": { "responses": answer(&org), "requestBody": sent },
+            "delete": { "responses": answer(&org) },
+        },
+    });
+    let info = json!({ "title": "Acme", "version": "1" });
+    json!({ "openapi": "3.0.0", "info": info, "paths": paths }).to_string()
+}

@@ -204,7 +204,13 @@ impl Bench<'_> {
         match rule.value.shown(self.language, &self.scope) {
             // A null that the example spells out is meant.
             Ok(Some(_)) => {}
-            Ok(None) => self.nothing(&format!("The output `{}`", rule.key), &rule.value),
+            Ok(None) => {
+                let summary =
+                    format!("The output `{}` finds nothing in the example's object.", rule.key);
+                let help = "Correct it, or write into `object` of [example] all that the provider \
+                            shows. One that may be missing ends with `| default(none)`.";
+                self.problem(summary, rule.value.span, help);
+            }
             Err(error) => self.failed(&error),
         }
     }

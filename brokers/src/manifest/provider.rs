@@ -120,6 +120,8 @@ pub struct Paging {
     pub next_url: Option<Template>,
     /// Or RFC 8288's `Link` header says.
     pub link_header: bool,
+    /// The names that `query` and `next` send, and where they are written.
+    pub names: Vec<(String, Span)>,
 }
 
 /// What a provider publishes about rates, and how patient we are.
@@ -302,7 +304,10 @@ impl Errors {
 
 impl Paging {
     fn read(fields: Fields<'_>) -> Self {
+        let tables = ["query", "next"].into_iter().filter_map(|key| fields.node(key));
+        let entries = tables.flat_map(Node::entries);
         let paging = Self {
+            names: entries.map(|entry| (entry.key.clone(), entry.span)).collect(),
             query: fields.tree("query"),
             next: fields.templates("next"),
             next_url: fields.template("next_url"),

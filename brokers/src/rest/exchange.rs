@@ -232,7 +232,7 @@ impl<'a> Exchange<'a> {
         let mut call = request::build(self, request)?;
         if let Some(query) = paging.and_then(|paging| paging.query.as_ref()) {
             let query = query.value(self.language, &self.scope);
-            request::merge(&mut call.query, &query.map_err(|e| self.expression(&e))?);
+            request::merge(&mut call.query, &query.map_err(|e| self.paging_expression(&e))?);
         }
         for page in 1..=PAGES_MAX {
             let answer = self.exchange(request, &call).await?;
@@ -320,6 +320,14 @@ impl<'a> Exchange<'a> {
         let message = self.session.client.redactor.text(&error.to_string());
         BrokerError::new(ErrorKind::Invalid, format!("{}: {message}", self.file))
             .help("The manifest and the provider's answer do not fit. `-vv` shows the answer.")
+    }
+
+    /// The same of an expression of a paging, which stands in the provider's file.
+    pub(super) fn paging_expression(&self, error: &ExpressionError) -> BrokerError {
+        let message = self.session.client.redactor.text(&error.to_string());
+        let (file, line) = (&self.provider.path, self.provider.line_of(error.span));
+        BrokerError::new(ErrorKind::Invalid, format!("{file}:{line}: {message}"))
+            .help("The paging and the provider's answer do not fit. `-vv` shows the answer.")
     }
 
     /// A good answer in which the object is not: nobody knows whether it is there.

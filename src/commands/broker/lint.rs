@@ -9,6 +9,7 @@ use brokers::openapi::{self, Description, Exceptions, Report};
 use provision::diagnostic::{Diagnostic, Diagnostics, Sources};
 use serde_json::json;
 
+use super::paging;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -103,7 +104,8 @@ fn described(
     };
     let mut problems = Diagnostics::default();
     let exceptions = exceptions(context, manifests, sources, &mut problems);
-    let report = openapi::lint(manifests, &description, &exceptions);
+    let mut report = openapi::lint(manifests, &description, &exceptions);
+    report.findings = paging::gathered(std::mem::take(&mut report.findings), manifests);
     for finding in &report.findings {
         let summary = format!("{} ({} at `{}`)", finding.message, finding.rule, finding.at);
         let mut problem = Diagnostic::error("openapi", summary);

@@ -3,6 +3,7 @@
 mod eject;
 mod lint;
 mod new;
+mod paging;
 mod show;
 mod test;
 
