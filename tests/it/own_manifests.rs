@@ -238,3 +238,69 @@ fn description() -> String {
     let info = json!({ "title": "Acme", "version": "1" });
     json!({ "openapi": "3.0.0", "info": info, "paths": paths }).to_string()
 }
+
+#[test]
+fn a_broken_manifest_stops_only_what_uses_it() {
+    let sandbox = project("http://127.0.0.1:9", ORG);
+    let value = "project = \"shop\"\n\n[[instances]]\nref = \"v\"\nservice = \"local-value\"\nname = \"v\"\n";
+    sandbox.file("prov.toml", value);
+    sandbox.run("apply").ok();
+    let broken = ORG.replace("object.number", "objekt.number").replace("{{ id }}", "{{ idd }}");
+    sandbox.file("brokers/acme/team.toml", &broken);
+    let mut told = vec![("unused", sandbox.run("status"))];
+    for command in [
+        "output",
+        "env",
+        "state list",
+        "unlock",
+        "graph",
+        "auth list",
+        "brokers neon",
+        "broker show acme-org",
+        "broker eject neon-branch",
+        "plan",
+    ] {
+        let output = sandbox.run(command).ok();
+        let warnings = output.stderr.matches("brokers/acme/team.toml has 4 problems").count();
+        assert_eq!(warnings, 1, "{output}");
+    }
+    told.push(("named", sandbox.run("broker show acme-team")));
+    told.push(("all of them", sandbox.run("broker lint")));
+    told.push(("those of a folder", sandbox.run("broker lint brokers/neon")));
+    sandbox.file("prov.toml", CONFIG.replace("acme-org", "acme-team"));
+    told.push(("used", sandbox.run("plan")));
+    sandbox.file("prov.toml", CONFIG);
+    told.push(("its neighbour", sandbox.run("status")));
+    sandbox.file("brokers/acme/provider.toml", PROVIDER.replace("base_url =", "base_ur ="));
+    told.push(("its provider", sandbox.run("plan")));
+    sandbox.file("prov.toml", value);
+    told.push(("its provider, unused", sandbox.run("status")));
+    story("broken", &told);
+}
+
+#[test]
+fn what_is_no_manifest_is_said_with_its_path() {
+    let sandbox = project("http://127.0.0.1:9", ORG);
+    let broken = ORG.replace("object.number", "objekt.number");
+    sandbox.file("brokers/acme/team.toml", &broken);
+    sandbox.file("brokers/neon/branch.toml/note.txt", "a");
+    let linted = sandbox.run("broker lint");
+    let config = CONFIG.replace("acme-org", "neon-branch");
+    sandbox.file("prov.toml", config);
+    let used = sandbox.run("plan");
+    std::fs::remove_dir_all(sandbox.root().join("brokers")).unwrap();
+    sandbox.file("brokers", "a");
+    let value = "[[instances]]\nref = \"v\"\nservice = \"local-value\"\nname = \"v\"\n";
+    sandbox.file("prov.toml", value);
+    let unused = sandbox.run("plan");
+    let file = sandbox.run("broker lint");
+    story(
+        "no_manifest",
+        &[
+            ("a folder", linted),
+            ("used", used),
+            ("a file for the folder", unused),
+            ("linted", file),
+        ],
+    );
+}

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use provision::diagnostic::{Diagnostic, Diagnostics, Sources};
+use provision::diagnostic::{Diagnostic, Diagnostics, Sources, Span};
 use provision::name::closest;
 use provision::text::{Format, Node, parse};
 
@@ -80,10 +80,28 @@ pub struct Manifest {
 pub struct Broken {
     /// What to call it in messages.
     pub path: String,
+    /// The name of its folder.
+    pub provider: String,
     /// The services that are left out because of it.
     pub services: Vec<String>,
-    /// What is wrong with it.
+    /// Its text, as far as it can be read.
+    pub text: Cow<'static, str>,
+    /// What is wrong with it: places are in its text alone.
     pub problems: Diagnostics,
+}
+
+impl Broken {
+    /// What is wrong with it, for messages that show it beside texts that were read before.
+    pub fn shown(&self, sources: &mut Sources) -> Diagnostics {
+        let source = sources.add(self.path.clone(), self.text.clone());
+        let mut shown = Diagnostics::default();
+        for problem in self.problems.iter() {
+            let span = problem.span.map(|span| Span { source, ..span });
+            shown.push(Diagnostic { span, ..problem.clone() });
+        }
+        shown.sort();
+        shown
+    }
 }
 
 /// What was read of the files of brokers.
@@ -203,7 +221,13 @@ impl Reader<'_> {
                 once.push(problem.clone());
             }
         }
-        self.loaded.broken.push(Broken { path: file.path.clone(), services, problems: once });
+        self.loaded.broken.push(Broken {
+            path: file.path.clone(),
+            provider: file.provider.clone(),
+            services,
+            text: file.text.clone(),
+            problems: once,
+        });
     }
 
     fn node_of(&mut self, file: &File, problems: &mut Diagnostics) -> Option<Node> {

@@ -4,10 +4,10 @@ use brokers::manifest::{Manifest, Paging, Request};
 use brokers::openapi::Finding;
 
 /// The same findings; what no list takes of a paging is one finding, at its own place.
-pub(super) fn gathered(findings: Vec<Finding>, manifests: &[Manifest]) -> Vec<Finding> {
+pub(super) fn gathered(findings: &[Finding], manifests: &[Manifest]) -> Vec<Finding> {
     let mut gathered: Vec<Finding> = Vec::new();
-    for finding in &findings {
-        let kept = moved(finding, &findings, manifests).unwrap_or_else(|| finding.clone());
+    for finding in findings {
+        let kept = moved(finding, findings, manifests).unwrap_or_else(|| finding.clone());
         if !gathered.iter().any(|known| known.at == kept.at && known.span == kept.span) {
             gathered.push(kept);
         }
