@@ -106,11 +106,11 @@ async fn store(context: &mut Context, given: &Given, is_rotation: bool) -> super
 
 /// The broker of a provider.
 fn find(context: &mut Context, provider: &str) -> Result<Arc<RestBroker>, Failure> {
-    let (brokers, problems) = context.sound_brokers();
+    let brokers = context.brokers().rest;
     if let Some(broker) = brokers.iter().find(|broker| broker.provider().id == provider) {
         return Ok(Arc::clone(broker));
     }
-    if problems.has_errors() {
+    if let Some(problems) = context.broken(|broken| broken.provider == provider) {
         return Err(Failure::of(Exit::Error, problems));
     }
     Err(unknown(provider, brokers.iter().map(|broker| broker.provider().id.as_str())))
@@ -247,8 +247,7 @@ fn make_one(provider: &Provider) -> &str {
 }
 
 async fn list(context: &mut Context, verify: bool) -> super::Answer {
-    let (brokers, problems) = context.sound_brokers();
-    crate::report::show(&problems, &context.sources);
+    let brokers = context.brokers().rest;
     let credentials = credentials();
     let standing = async |broker: &Arc<RestBroker>| {
         let mut standing = Standing::of(broker, &credentials);
@@ -281,7 +280,7 @@ fn remove(context: &mut Context, id: &str) -> super::Answer {
         return Err(Failure::with_help(Exit::Error, "no-credential", summary, help));
     }
     credentials.forget(id)?;
-    let (brokers, _) = context.sound_brokers();
+    let brokers = context.brokers().rest;
     let broker = brokers.iter().find(|broker| broker.provider().id == id);
     view::removed(context.global.json, id, broker.map(|broker| broker.provider()));
     Ok(Exit::Done)

@@ -34,7 +34,7 @@ struct Line {
 /// When a manifest of the project or the user is wrong.
 pub fn run(context: &mut Context, args: &Args) -> super::Answer {
     let word = args.word.as_deref().unwrap_or_default().to_lowercase();
-    let mut lines = lines(&context.brokers()?);
+    let mut lines = lines(&context.brokers());
     lines.retain(|line| {
         let text = format!("{} {} {}", line.service, line.kind, line.description);
         text.to_lowercase().contains(&word)

@@ -50,7 +50,7 @@ pub fn run(context: &mut Context, args: &Args) -> super::Answer {
         Form::Json => ("prov.json", include_str!("init/prov.json")),
     };
     refuse_existing(&context.root)?;
-    let schema = json_schema(&context.catalog()?);
+    let schema = json_schema(&context.brokers().catalog());
     let folder = context.root.join(".prov");
     fs::create_dir_all(&folder).map_err(|source| StoreError::Io {
         doing: "create",

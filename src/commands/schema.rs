@@ -23,6 +23,6 @@ pub fn run(context: &mut Context, args: &Args) -> super::Answer {
         view::document(&brokers::manifest::json_schema());
         return Ok(Exit::Done);
     }
-    view::document(&json_schema(&context.catalog()?));
+    view::document(&json_schema(&context.brokers().catalog()));
     Ok(Exit::Done)
 }

@@ -2,19 +2,22 @@
 
 use std::sync::{Arc, OnceLock};
 
-use brokers::catalog;
+use brokers::catalog::{self, Place};
 use brokers::http::RealTimer;
 use brokers::local;
-use brokers::manifest::{File, Origin};
+use brokers::manifest::{Broken, File, Origin};
 use brokers::rest::{RestBroker, Stored, Surroundings};
 use provision::broker::{Broker, Catalog};
-use provision::diagnostic::{Diagnostics, Sources};
+use provision::config::Document;
+use provision::diagnostic::Diagnostics;
+use provision::text::Kind;
 
 use super::Context;
 use super::system::{config_home, identity_path};
 use crate::credentials::Credentials;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::terminal::talk;
 use crate::vault::AgeVault;
 
 /// The brokers at hand.
@@ -24,6 +27,8 @@ pub struct Brokers {
     pub local: Vec<Arc<dyn Broker>>,
     /// Of manifests, one a provider.
     pub rest: Vec<Arc<RestBroker>>,
+    /// The files of manifests that cannot be used.
+    pub broken: Arc<[Broken]>,
 }
 
 impl Brokers {
@@ -48,58 +53,63 @@ fn stored() -> Arc<Stored> {
 }
 
 impl Context {
-    /// The brokers at hand, read once.
-    ///
-    /// # Errors
-    /// When a manifest of the project or the user is wrong.
-    pub fn brokers(&mut self) -> Result<Brokers, Failure> {
-        if let Some(brokers) = &self.brokers {
-            return Ok(brokers.clone());
+    /// The brokers at hand, read once. Files that cannot be used are left out, and named once.
+    pub fn brokers(&mut self) -> Brokers {
+        let brokers = self.quiet_brokers();
+        for broken in std::mem::take(&mut self.unnamed) {
+            talk(warning(&broken));
         }
-        let (rest, problems) = self.sound_brokers();
-        if problems.has_errors() {
-            return Err(Failure::of(Exit::Error, problems));
-        }
-        let settings = self.surroundings().settings;
-        let brokers = Brokers { local: brokers::local(&settings), rest };
-        self.brokers = Some(brokers.clone());
-        Ok(brokers)
+        brokers
     }
 
-    /// The brokers of those manifests that are right, and what is wrong with the others: for
-    /// commands that one broken file must not stop.
-    pub fn sound_brokers(&mut self) -> (Vec<Arc<RestBroker>>, Diagnostics) {
-        if let Some(brokers) = &self.brokers {
-            return (brokers.rest.clone(), Diagnostics::default());
+    /// The brokers for a config.
+    ///
+    /// # Errors
+    /// When it names a service whose file, or whose provider's file, is wrong.
+    pub fn brokers_for(&mut self, document: &Document) -> Result<Brokers, Failure> {
+        self.quiet_brokers();
+        match self.broken(|broken| is_named(document, broken)) {
+            Some(problems) => Err(Failure::of(Exit::Error, problems)),
+            None => Ok(self.brokers()),
         }
+    }
+
+    /// What is wrong with the files that are meant, when they are left out.
+    pub fn broken(&mut self, is_meant: impl Fn(&Broken) -> bool) -> Option<Diagnostics> {
+        let brokers = self.quiet_brokers();
         let mut problems = Diagnostics::default();
-        let files = self.manifest_files(&mut problems);
-        let mut sources = Sources::default();
-        let rest = catalog::brokers(files, &self.surroundings(), &mut sources, &mut problems);
-        if problems.has_errors() {
-            self.sources = sources;
-            problems.sort();
+        for broken in brokers.broken.iter().filter(|broken| is_meant(broken)) {
+            problems.extend(broken.shown(&mut self.sources));
         }
-        (rest, problems)
+        // What is shown as a whole needs no warning.
+        self.unnamed.retain(|broken| !is_meant(broken));
+        problems.has_errors().then_some(problems)
     }
 
-    /// Every service and the broker that provisions it.
-    ///
-    /// # Errors
-    /// When a manifest of the project or the user is wrong.
-    pub fn catalog(&mut self) -> Result<Catalog, Failure> {
-        Ok(self.brokers()?.catalog())
+    fn quiet_brokers(&mut self) -> Brokers {
+        if let Some(brokers) = &self.brokers {
+            return brokers.clone();
+        }
+        let (files, mut broken) = self.manifest_files();
+        let around = self.surroundings();
+        let (rest, others) = catalog::brokers(files, &around);
+        broken.extend(others);
+        self.unnamed.clone_from(&broken);
+        let local = brokers::local(&around.settings);
+        let brokers = Brokers { local, rest, broken: broken.into() };
+        self.brokers = Some(brokers.clone());
+        brokers
     }
 
-    /// The manifests: built in, the user's, the project's.
-    pub fn manifest_files(&self, problems: &mut Diagnostics) -> Vec<File> {
-        let mut files = catalog::built_in();
+    /// The manifests: built in, the user's, the project's; and what cannot be read of them.
+    pub fn manifest_files(&self) -> (Vec<File>, Vec<Broken>) {
         let user = config_home().join("prov").join("brokers");
         let shown = user.display().to_string();
-        files.extend(catalog::in_folder(&user, &shown, Origin::User, problems));
         let project = self.root.join("brokers");
-        files.extend(catalog::in_folder(&project, "brokers", Origin::Project, problems));
-        files
+        catalog::files(&[
+            Place { folder: user, shown, origin: Origin::User },
+            Place { folder: project, shown: "brokers".to_owned(), origin: Origin::Project },
+        ])
     }
 
     /// What brokers need of this machine.
@@ -113,4 +123,26 @@ impl Context {
             timer: Arc::new(RealTimer::default()),
         }
     }
+}
+
+/// Whether an instance of a config is of a service that is left out because of a file.
+fn is_named(document: &Document, broken: &Broken) -> bool {
+    let services = document.instances.iter().filter_map(|node| node.get("service"));
+    services.map(|service| &service.kind).any(|kind| match kind {
+        Kind::Text(service) => broken.services.contains(service),
+        _ => false,
+    })
+}
+
+fn warning(broken: &Broken) -> String {
+    let (noun, them) = match broken.problems.iter().count() {
+        1 => ("1 problem".to_owned(), "it"),
+        count => (format!("{count} problems"), "them"),
+    };
+    let what = match broken.services.len() {
+        0 | 1 => "is left out",
+        _ => "is left out with its services",
+    };
+    let path = &broken.path;
+    format!("warning: {path} has {noun} and {what}: `prov broker lint` shows {them}.")
 }

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use ::brokers::manifest::Broken;
 use provision::broker::Catalog;
 use provision::config::{Desired, Document, Rules, Scope};
 use provision::diagnostic::{Diagnostic, Diagnostics, Sources};
@@ -44,6 +45,8 @@ pub struct Context {
     pub sources: Sources,
     config: Option<PathBuf>,
     brokers: Option<Brokers>,
+    /// Files of manifests that cannot be used and were not named yet.
+    unnamed: Vec<Broken>,
 }
 
 impl Context {
@@ -77,6 +80,7 @@ impl Context {
             sources: Sources::default(),
             config,
             brokers: None,
+            unnamed: Vec::new(),
         })
     }
 
@@ -92,8 +96,12 @@ impl Context {
             return self.assemble(document.unwrap_or_default());
         }
         if let Some(document) = document {
-            let services = self.catalog()?;
-            self.settle(&document, &services, &mut problems)?;
+            match self.brokers_for(&document) {
+                Ok(brokers) => {
+                    self.settle(&document, &brokers.catalog(), &mut problems)?;
+                }
+                Err(failure) => problems.extend(failure.problems().clone()),
+            }
         }
         problems.sort();
         Err(Failure::of(Exit::Error, problems))
@@ -117,6 +125,7 @@ impl Context {
 
     fn assemble(&mut self, document: Document) -> Result<Project, Failure> {
         check_version(&document)?;
+        let catalog = self.brokers_for(&document)?.catalog();
         let name = match &document.project {
             Some(name) => name.value.clone(),
             None => self
@@ -136,7 +145,7 @@ impl Context {
             clock: Arc::new(SystemClock),
             ids: Arc::new(Uuids),
             store: Arc::new(store.clone()),
-            catalog: self.catalog()?,
+            catalog,
             vault: Arc::new(vault),
         };
         let sink = self.sink(&document)?;

@@ -33,9 +33,9 @@ pub async fn examine(
     known: &Known,
     is_offline: bool,
 ) -> Vec<Finding> {
-    let (brokers, problems) = context.sound_brokers();
+    let brokers = context.brokers().rest;
     let mut findings = Vec::new();
-    if problems.has_errors() {
+    if let Some(problems) = context.broken(|_| true) {
         let failure = Failure::of(crate::exit::Exit::Error, problems);
         findings.push(Finding::failed("manifests", &failure, "Mend or remove the file."));
     }

@@ -212,7 +212,8 @@ impl<'a> Drive<'a> {
     async fn settle(&mut self, verb: &str, operation: String, instance_id: Option<String>) {
         self.begin(verb, self.imitation());
         let (address, params) = (self.address.clone(), self.resolved());
-        let request = OperationRequest { address, instance_id, operation, params };
+        let waited = std::time::Duration::ZERO;
+        let request = OperationRequest { address, instance_id, operation, params, waited };
         let state = self.broker.last_operation(&request).await;
         self.note(verb, state);
     }

@@ -35,7 +35,7 @@ needs = ["read", "write"]
 
 const THING: &str = r#"
 description = "A thing."
-kind = "thing"
+kind = "resource"
 id = "{{ object.id }}"
 [create]
 request = "POST /things"

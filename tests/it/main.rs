@@ -15,6 +15,7 @@ mod drift;
 mod examples;
 mod faults;
 mod outputs;
+mod own_manifests;
 mod provider;
 mod redirects;
 mod runs;

@@ -175,6 +175,7 @@ impl Desk {
             instance_id: Some("thing-1".to_owned()),
             operation: operation.to_owned(),
             params: resolved(params),
+            waited: std::time::Duration::ZERO,
         };
         self.broker.last_operation(&request).await
     }

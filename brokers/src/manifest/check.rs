@@ -29,7 +29,8 @@ pub(super) fn provider(
 ) {
     let mut checker = Checker::new(text, language, problems);
     checker.provider = Some(provider.values.keys().cloned().collect());
-    for auth in &provider.auth {
+    // What could not be read has been reported, and so has what would have made these names known.
+    for auth in provider.auth.iter().filter(|auth| !auth.secrets.is_empty()) {
         let names: Vec<&str> = auth.secrets.iter().map(|(name, _)| name.as_str()).collect();
         for (_, template) in &auth.headers {
             checker.template(template, &[&names]);
@@ -70,20 +71,23 @@ pub(super) fn provider(
     checker.template(&provider.marker.format, &[&["project", "stage", "ref"]]);
 }
 
-/// Checks the expressions of a service.
+/// Checks the expressions of a service, and its example. Of a provider that cannot be used nothing is
+/// known: what a service says about it is taken for right.
 pub(super) fn service(
     service: &Service,
-    provider: &Provider,
+    provider: Option<&Provider>,
     (text, language): (&str, &Language),
     problems: &mut Diagnostics,
 ) {
+    let is_whole = !problems.has_errors();
     let mut checker = Checker::new(text, language, problems);
-    checker.provider = Some(provider.values.keys().cloned().collect());
+    checker.is_whole = is_whole;
+    checker.provider = provider.map(|provider| provider.values.keys().cloned().collect());
     checker.params = Some(service.params.iter().map(|rule| rule.param.name.to_string()).collect());
     if !service.id_rule.is_single() {
         checker.parts = Some(service.id_rule.parts.iter().map(|(name, _)| name.clone()).collect());
     }
-    checker.pagings = Some(provider.paging.keys().cloned().collect());
+    checker.pagings = provider.map(|provider| provider.paging.keys().cloned().collect());
     for (name, verb) in &service.verbs {
         checker.saved = saved_in(verb);
         let more: &[&str] = match *name {
@@ -106,6 +110,9 @@ pub(super) fn service(
         }
     }
     checker.shown(service);
+    checker.example(service);
+    let around = (provider, language);
+    super::example::check(service, around, problems);
 }
 
 /// The names that a verb's steps save.
@@ -123,6 +130,8 @@ struct Checker<'a> {
     parts: Option<HashSet<String>>,
     pagings: Option<HashSet<String>>,
     saved: HashSet<String>,
+    /// Whether everything in the file was understood: what was not may have saved a value.
+    is_whole: bool,
 }
 
 impl<'a> Checker<'a> {
@@ -136,6 +145,7 @@ impl<'a> Checker<'a> {
             parts: None,
             pagings: None,
             saved: HashSet::new(),
+            is_whole: true,
         }
     }
 
@@ -167,6 +177,22 @@ impl<'a> Checker<'a> {
             let help =
                 "What is shown once is a secret, and only secrets are kept: `sensitive = true`.";
             self.problems.push(Diagnostic::error("once", summary).at(rule.span).help(help));
+        }
+    }
+
+    fn example(&mut self, service: &Service) {
+        let example = &service.example;
+        let trees = [&example.object, &example.created, &example.pending].into_iter().flatten();
+        let answers = example.answers.iter().map(|answer| &answer.response);
+        for tree in trees.chain(example.edits.values()).chain(answers) {
+            self.tree(tree, &[ALWAYS]);
+        }
+        let known = || service.params.iter().map(|rule| &*rule.param.name).chain(["name"]);
+        for (param, span) in &example.edited {
+            if !known().any(|name| name == param) {
+                let summary = format!("`{param}` is not a param.");
+                self.problems.push(unknown(&summary, param, known()).at(*span));
+            }
         }
     }
 
@@ -277,6 +303,7 @@ impl<'a> Checker<'a> {
         let declared = declared?;
         match segments.next() {
             Some(key) if declared.contains(key) => None,
+            Some(_) if root == "saved" && !self.is_whole => None,
             Some(key) => {
                 let summary = format!("`{key}` is not a {what}.");
                 Some(unknown(&summary, key, declared.iter().map(String::as_str)))

@@ -2,79 +2,92 @@
 //! may not send the user's credentials anywhere else.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 
-use provision::diagnostic::{Diagnostic, Diagnostics};
-use provision::text::{Format, parse};
+use provision::diagnostic::{Diagnostic, Diagnostics, Span};
+use provision::text::{Format, Kind, Node, parse};
 
+use super::File;
 use super::provider::Provider;
-use super::{File, Origin};
 
-/// Checks the providers that come from the project against those the user trusts.
+/// Checks a provider that comes from the project against those the user trusts.
 pub(super) fn check(
-    trusted: &[File],
-    chosen: &BTreeMap<(String, String), File>,
-    problems: &mut Diagnostics,
-) {
-    let trusted: Vec<Provider> = trusted.iter().filter_map(read).collect();
-    let is_own = |file: &&File| file.thing == "provider" && file.origin == Origin::Project;
-    for file in chosen.values().filter(is_own) {
-        let Some(own) = read(file) else { continue };
-        match trusted.iter().find(|other| other.id.eq_ignore_ascii_case(&own.id)) {
-            Some(other) => problems.extend(replaced(file, &own, other)),
-            None => problems.extend(added(file, &own, &trusted)),
-        }
+    trusted: &[Provider],
+    file: &File,
+    (own, node): (&Provider, &Node),
+) -> Diagnostics {
+    match trusted.iter().find(|other| other.id.eq_ignore_ascii_case(&own.id)) {
+        Some(other) => replaced(file, (own, node), other),
+        None => added(file, (own, node), trusted),
     }
 }
 
 /// What a provider's file says, as far as it can be read; its mistakes are reported elsewhere.
-fn read(file: &File) -> Option<Provider> {
+pub(super) fn read(file: &File) -> Option<Provider> {
     let node = parse(&file.text, Format::Toml, 0).ok()?;
     Some(Provider::read(&file.provider, &node, &RefCell::default()))
 }
 
 /// A project's version of a provider speaks to the same place and reads no other variables.
-fn replaced(file: &File, own: &Provider, other: &Provider) -> Diagnostics {
+fn replaced(file: &File, (own, node): (&Provider, &Node), other: &Provider) -> Diagnostics {
     let mut problems = Diagnostics::default();
     if origin(own) != origin(other) {
-        problems.push(refusal(format!(
+        let summary = format!(
             "{} would send the credential of {} to {} instead of {}.",
             file.path,
             other.name,
             origin(own),
             origin(other)
-        )));
+        );
+        let place = node.get("base_url").map_or(node.span, |node| node.span);
+        problems.push(refusal(summary).at(place));
     }
     let known = variables(other);
     for name in variables(own).into_iter().filter(|name| !known.contains(name)) {
-        problems.push(refusal(format!(
+        let summary = format!(
             "{} reads the variable `{name}`, which {} has nothing to do with.",
             file.path, other.name
-        )));
+        );
+        problems.push(refusal(summary).at(place_of(node, &name)));
     }
     problems
 }
 
 /// A provider that only the project knows reads variables that begin with its own name, and none
 /// that another provider reads.
-fn added(file: &File, own: &Provider, trusted: &[Provider]) -> Diagnostics {
+fn added(file: &File, (own, node): (&Provider, &Node), trusted: &[Provider]) -> Diagnostics {
     let mut problems = Diagnostics::default();
     let prefix = format!("{}_", own.id.to_uppercase().replace('-', "_"));
     let taken: Vec<String> = trusted.iter().flat_map(variables).collect();
     for name in variables(own).into_iter().filter(|name| taken.contains(name)) {
-        problems.push(refusal(format!(
+        let summary = format!(
             "{} reads the variable `{name}`, which is meant for another provider.",
             file.path
-        )));
+        );
+        problems.push(refusal(summary).at(place_of(node, &name)));
     }
     let is_foreign = |name: &String| !name.starts_with(&prefix) && !taken.contains(name);
     for name in variables(own).into_iter().filter(is_foreign) {
-        problems.push(refusal(format!(
+        let summary = format!(
             "{} reads the variable `{name}`, which does not begin with `{prefix}`.",
             file.path
-        )));
+        );
+        problems.push(refusal(summary).at(place_of(node, &name)));
     }
     problems
+}
+
+/// Where a text is written for the first time.
+fn place_of(node: &Node, text: &str) -> Span {
+    find(node, text).unwrap_or(node.span)
+}
+
+fn find(node: &Node, text: &str) -> Option<Span> {
+    match &node.kind {
+        Kind::Text(found) => (found == text).then_some(node.span),
+        Kind::List(items) => items.iter().find_map(|item| find(item, text)),
+        Kind::Map(entries) => entries.iter().find_map(|entry| find(&entry.value, text)),
+        _ => None,
+    }
 }
 
 fn refusal(summary: String) -> Diagnostic {
@@ -103,7 +116,7 @@ mod tests {
     use expect_test::{Expect, expect};
     use provision::diagnostic::Sources;
 
-    use super::super::load;
+    use super::super::{Origin, load};
     use super::*;
 
     fn file(provider: &str, host: &str, variable: &str, origin: Origin) -> File {

@@ -1,5 +1,6 @@
 //! What `provider.toml` says: how a provider is spoken to.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use provision::diagnostic::Span;
@@ -44,6 +45,10 @@ pub struct Provider {
     pub marker: Marker,
     /// Where the file's text is.
     pub span: Span,
+    /// What to call the file in messages.
+    pub path: String,
+    /// Its text, which tells the lines of its expressions.
+    pub text: Cow<'static, str>,
 }
 
 /// One way to authenticate.
@@ -115,6 +120,8 @@ pub struct Paging {
     pub next_url: Option<Template>,
     /// Or RFC 8288's `Link` header says.
     pub link_header: bool,
+    /// The names that `query` and `next` send, and where they are written.
+    pub names: Vec<(String, Span)>,
 }
 
 /// What a provider publishes about rates, and how patient we are.
@@ -190,12 +197,23 @@ impl Provider {
             idempotency_header: idempotency.as_ref().and_then(|fields| fields.text("header")),
             marker: fields.table("marker", "marker").map(Marker::read).unwrap_or_default(),
             span: node.span,
+            path: String::new(),
+            text: Cow::Borrowed(""),
         };
         for table in [defaults, idempotency].into_iter().flatten() {
             table.done();
         }
         fields.done();
         provider
+    }
+}
+
+impl Provider {
+    /// The line of the file on which an expression is written.
+    #[must_use]
+    pub fn line_of(&self, span: Span) -> usize {
+        let before = self.text.get(..span.start as usize).unwrap_or_default();
+        before.matches('\n').count() + 1
     }
 }
 
@@ -286,7 +304,10 @@ impl Errors {
 
 impl Paging {
     fn read(fields: Fields<'_>) -> Self {
+        let tables = ["query", "next"].into_iter().filter_map(|key| fields.node(key));
+        let entries = tables.flat_map(Node::entries);
         let paging = Self {
+            names: entries.map(|entry| (entry.key.clone(), entry.span)).collect(),
             query: fields.tree("query"),
             next: fields.templates("next"),
             next_url: fields.template("next_url"),

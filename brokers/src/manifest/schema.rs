@@ -1,5 +1,6 @@
 //! The JSON Schema of manifests, so that editors complete and check them.
 
+use provision::broker::KINDS;
 use serde_json::{Map, Value, json};
 
 use super::service::{CHANGES, FOUND_BY, ORDERS, TYPES, VERBS};
@@ -198,7 +199,7 @@ fn provider() -> Value {
 fn service() -> Value {
     let mut all = fields(&[
         ("description", text("One sentence about it.")),
-        ("kind", text("Where it appears: server, database, storage, domain, …")),
+        ("kind", words(KINDS.iter().map(|(kind, _)| *kind))),
         ("docs", text("Its documentation.")),
         ("stateful", flag("Whether it holds data.")),
         ("deadline", count("Seconds an operation may take.")),

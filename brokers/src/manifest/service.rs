@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use provision::broker::{OnChange, ParamType, ReplaceOrder};
+use provision::broker::{KINDS, OnChange, ParamType, ReplaceOrder};
 use provision::diagnostic::{Diagnostic, Span};
+use provision::name::closest;
 use provision::text::{Entry, Node};
 use serde_json::Value;
 
@@ -175,6 +176,12 @@ pub struct Example {
     pub edits: BTreeMap<String, Tree>,
     /// Answers to requests that are about something else.
     pub answers: Vec<Answer>,
+    /// Its params with their places; `None` where there are none.
+    pub written: Option<Node>,
+    /// The params of `edits`, and where they are written.
+    pub edited: Vec<(String, Span)>,
+    /// Where it is written, when it is.
+    pub span: Option<Span>,
 }
 
 /// An answer to a request that is not about the object.
@@ -244,7 +251,7 @@ impl Service {
         let service = Self {
             id: id.to_owned(),
             description: fields.text("description").unwrap_or_default(),
-            kind: fields.text("kind").unwrap_or_default(),
+            kind: kind(&fields),
             docs: fields.text("docs"),
             stateful: fields.flag("stateful"),
             deadline: Duration::from_secs(fields.count("deadline").unwrap_or(300)),
@@ -252,7 +259,7 @@ impl Service {
             name: fields.table("name", "name").map(NameRule::read).unwrap_or_default(),
             params: params
                 .into_iter()
-                .filter_map(|(entry, fields)| ParamRule::read(entry, fields, on_change))
+                .map(|(entry, fields)| ParamRule::read(entry, fields, on_change))
                 .collect(),
             any_of: any_of(&fields),
             id_rule: IdRule::read(&fields),
@@ -313,6 +320,21 @@ pub(super) const TYPES: &[(&str, ParamType)] = &[
     ("any", ParamType::Any),
 ];
 
+/// One of the kinds: a word that is none would silently end the protection of what holds data.
+fn kind(fields: &Fields<'_>) -> String {
+    let Some(kind) = fields.text_at("kind") else { return String::new() };
+    let known = || KINDS.iter().map(|(kind, _)| *kind);
+    if !known().any(|word| word == kind.value) {
+        let help = match closest(&kind.value, known()) {
+            Some(word) => format!("Did you mean `{word}`?"),
+            None => format!("Known kinds: {}.", known().collect::<Vec<_>>().join(", ")),
+        };
+        let summary = format!("`{}` is not a kind.", kind.value);
+        fields.problem(Diagnostic::error("unknown-kind", summary).at(kind.span).help(help));
+    }
+    kind.value
+}
+
 fn bounds(fields: &Fields<'_>) -> Option<(i64, i64)> {
     let (min, max) = (fields.integer("min"), fields.integer("max"));
     (min.is_some() || max.is_some()).then(|| (min.unwrap_or(i64::MIN), max.unwrap_or(i64::MAX)))
@@ -372,7 +394,7 @@ impl Default for NameRule {
 }
 
 impl ParamRule {
-    fn read(entry: &Entry, fields: Fields<'_>, standard: OnChange) -> Option<Self> {
+    fn read(entry: &Entry, fields: Fields<'_>, standard: OnChange) -> Self {
         for key in ["type", "description"] {
             fields.required(key);
         }
@@ -398,7 +420,8 @@ impl ParamRule {
         let read = fields.template("read");
         let span = entry.span;
         fields.done();
-        kind.map(|_| Self { param, read, known, is_folder: word == "folder", span })
+        // One without a type is a param all the same: what refers to it is no mistake.
+        Self { param, read, known, is_folder: word == "folder", span }
     }
 }
 
@@ -424,12 +447,12 @@ impl IdRule {
         match fields.node("id").map(|node| &node.kind) {
             Some(provision::text::Kind::Map(_)) => {}
             Some(_) => {
-                return whole(fields.template("id").unwrap_or_else(|| Template::expression("")));
+                return whole(fields.template("id").unwrap_or_default());
             }
-            None => return whole(Template::expression("")),
+            None => return whole(Template::default()),
         }
         let Some(table) = fields.table("id", "id") else {
-            return whole(Template::expression(""));
+            return whole(Template::default());
         };
         table.required("format");
         let format = table.text("format").unwrap_or_default();
@@ -511,6 +534,14 @@ impl Example {
                 .into_iter()
                 .filter_map(Answer::read)
                 .collect(),
+            written: fields.node("params").cloned(),
+            edited: fields
+                .node("edits")
+                .map_or(&[][..], Node::entries)
+                .iter()
+                .map(|entry| (entry.key.clone(), entry.span))
+                .collect(),
+            span: Some(fields.span()),
         };
         fields.done();
         example

@@ -121,8 +121,10 @@ impl RestBroker {
         let live = match (live, is_removal) {
             (None, true) => return Ok(OperationState::Succeeded(None)),
             (Some(_), true) => return Ok(OperationState::InProgress { retry_after: None }),
-            // It was made and cannot be seen yet; the engine's deadline ends this.
-            (None, false) => return Ok(OperationState::InProgress { retry_after: None }),
+            (None, false) => {
+                let asked = (request, operation.verb.as_str());
+                return self.unseen(&mut exchange, manifest, asked).await;
+            }
             (Some(live), false) => live,
         };
         match self.readiness(&mut exchange, manifest).await? {

@@ -37,6 +37,8 @@ pub(super) struct Exchange<'a> {
     pub(super) items: Vec<Value>,
     /// The last answer.
     pub(super) response: Value,
+    /// The last request, method and path, and the status of its answer.
+    pub(super) last: Option<(String, u16)>,
     /// The key for providers that take one; each request of a verb gets its own.
     pub(super) key: Option<String>,
     /// Ids of objects that are not what is looked for.
@@ -133,8 +135,15 @@ impl<'a> Exchange<'a> {
         }
     }
 
+    /// Sends a call, and judges its answer.
+    async fn exchange(&mut self, request: &Request, call: &Call) -> Result<Answer, BrokerError> {
+        let answer = self.send(request, call).await?;
+        self.last = Some((call.label(), answer.status));
+        self.judge(request, call, answer)
+    }
+
     /// Sends a call; waits while the provider is busy with something else.
-    async fn exchange(&self, request: &Request, call: &Call) -> Result<Answer, BrokerError> {
+    async fn send(&self, request: &Request, call: &Call) -> Result<Answer, BrokerError> {
         let mut asked = 0;
         loop {
             let answer = self.session.client.send(call).await?;
@@ -148,13 +157,12 @@ impl<'a> Exchange<'a> {
                 asked += 1;
                 let pause = answer.retry_after();
                 let pause = pause.unwrap_or(std::time::Duration::from_secs(1 << asked.min(4)));
-                if pause > WAIT_MAX {
-                    return self.judge(request, call, answer);
+                if pause <= WAIT_MAX {
+                    self.around.timer.sleep(pause).await;
+                    continue;
                 }
-                self.around.timer.sleep(pause).await;
-                continue;
             }
-            return self.judge(request, call, answer);
+            return Ok(answer);
         }
     }
 
@@ -224,7 +232,7 @@ impl<'a> Exchange<'a> {
         let mut call = request::build(self, request)?;
         if let Some(query) = paging.and_then(|paging| paging.query.as_ref()) {
             let query = query.value(self.language, &self.scope);
-            request::merge(&mut call.query, &query.map_err(|e| self.expression(&e))?);
+            request::merge(&mut call.query, &query.map_err(|e| self.paging_expression(&e))?);
         }
         for page in 1..=PAGES_MAX {
             let answer = self.exchange(request, &call).await?;
@@ -271,7 +279,8 @@ impl<'a> Exchange<'a> {
     /// Asks a question that stands outside of any verb.
     pub(super) async fn ask(&self, request: &Request) -> Result<Answer, BrokerError> {
         let call = request::build(self, request)?;
-        self.exchange(request, &call).await
+        let answer = self.send(request, &call).await?;
+        self.judge(request, &call, answer)
     }
 
     /// The value of an expression over an answer.
@@ -312,6 +321,14 @@ impl<'a> Exchange<'a> {
         let message = self.session.client.redactor.text(&error.to_string());
         BrokerError::new(ErrorKind::Invalid, format!("{}: {message}", self.file))
             .help("The manifest and the provider's answer do not fit. `-vv` shows the answer.")
+    }
+
+    /// The same of an expression of a paging, which stands in the provider's file.
+    pub(super) fn paging_expression(&self, error: &ExpressionError) -> BrokerError {
+        let message = self.session.client.redactor.text(&error.to_string());
+        let (file, line) = (&self.provider.path, self.provider.line_of(error.span));
+        BrokerError::new(ErrorKind::Invalid, format!("{file}:{line}: {message}"))
+            .help("The paging and the provider's answer do not fit. `-vv` shows the answer.")
     }
 
     /// A good answer in which the object, or the list, is not: nobody knows whether it is there.

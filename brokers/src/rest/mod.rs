@@ -127,6 +127,7 @@ impl RestBroker {
             object: None,
             items: Vec::new(),
             response: Value::Null,
+            last: None,
             key: None,
             known: Vec::new(),
             secrets: Vec::new(),

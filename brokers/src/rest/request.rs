@@ -151,7 +151,7 @@ pub(super) fn next_page(
         .with("count", &Value::from(count));
     let value = |template: &Template| {
         let value = template.value(exchange.language, &scope);
-        let value = value.map_err(|error| exchange.expression(&error))?;
+        let value = value.map_err(|error| exchange.paging_expression(&error))?;
         let is_end = |v: &Value| v.is_null() || v.as_str() == Some("") || *v == Value::Bool(false);
         Ok::<_, BrokerError>(value.filter(|value| !is_end(value)))
     };

@@ -2,14 +2,17 @@
 
 use std::time::Duration;
 
-use provision::broker::{BrokerError, ErrorKind};
+use provision::broker::{BrokerError, ErrorKind, OperationRequest, OperationState};
 use provision::value::{Outputs, as_text};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::RestBroker;
 use super::exchange::{Exchange, is_true};
-use crate::manifest::Manifest;
+use crate::manifest::{Manifest, Origin};
+
+/// The shortest and the longest pause before what was made is looked for again.
+const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(8));
 
 /// What is remembered of an operation between the call and its end.
 #[derive(Serialize, Deserialize)]
@@ -63,6 +66,32 @@ impl RestBroker {
         self.judge(exchange, wait)
     }
 
+    /// What was made or changed is not there, as its provider says: for a while that is to be waited
+    /// for, then its id or its path is a wrong one.
+    pub(super) async fn unseen(
+        &self,
+        exchange: &mut Exchange<'_>,
+        manifest: &Manifest,
+        (request, verb): (&OperationRequest, &str),
+    ) -> Result<OperationState, BrokerError> {
+        let patience = Duration::from_secs(self.provider.limits.visible_within);
+        if request.waited < patience {
+            let pause = (request.waited / 2).clamp(PAUSES.0, PAUSES.1);
+            let retry_after = Some(pause.min(patience - request.waited));
+            return Ok(OperationState::InProgress { retry_after });
+        }
+        let last = exchange.last.clone();
+        let has_own_request = manifest.service.wait.as_ref().is_some_and(|w| w.request.is_some());
+        if has_own_request
+            && let Ok(Readiness::Pending(pause)) = self.readiness(exchange, manifest).await
+        {
+            // The provider works on it and shows it when that has ended.
+            return Ok(OperationState::InProgress { retry_after: Some(pause) });
+        }
+        let done = if verb == "create" { "made" } else { "changed" };
+        Err(never_seen(manifest, request, (done, last, patience)))
+    }
+
     fn judge(
         &self,
         exchange: &Exchange<'_>,
@@ -96,6 +125,41 @@ impl RestBroker {
         exchange.scope.set("object", exchange.object.as_ref().unwrap_or(&Value::Null));
         Ok(outputs)
     }
+}
+
+/// The failure of an operation whose object was never seen, although it was made or changed.
+fn never_seen(
+    manifest: &Manifest,
+    request: &OperationRequest,
+    (done, last, patience): (&str, Option<(String, u16)>, Duration),
+) -> BrokerError {
+    let (service, name) = (&manifest.service.id, &request.address.name);
+    let seen = match last {
+        Some((label, status @ 200..=299)) => format!("`{label}` answers {status} without it"),
+        Some((label, status)) => format!("`{label}` answers {status}"),
+        None => "it cannot be read".to_owned(),
+    };
+    let patience = patience.as_secs();
+    let message = format!("the {service} `{name}` was {done}, but {seen} after {patience} s");
+    let (id, reference) =
+        (request.instance_id.as_deref().unwrap_or_default(), &request.address.reference);
+    let next = format!(
+        "The journal holds it with the id `{id}`, and the next `prov apply` asks once more."
+    );
+    if manifest.file.origin == Origin::BuiltIn {
+        let help = format!(
+            "{next} If it is there and the answer stays so, prov's manifest of `{service}` is wrong: \
+             please report it. `prov state rm {reference}` forgets it without destroying it."
+        );
+        return BrokerError::new(ErrorKind::NotFound, message).help(help);
+    }
+    let file = &manifest.file.path;
+    let message = format!("{message}. Is `id` in {file} what that path's parameter means?");
+    let help = format!(
+        "{next} When the manifest is corrected: `prov state rm {reference}`, then apply again; \
+         `prov import {reference} ID` takes over what was made."
+    );
+    BrokerError::new(ErrorKind::NotFound, message).help(help)
 }
 
 /// Whether a thing is ready.

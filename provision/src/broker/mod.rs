@@ -14,7 +14,7 @@ pub use request::{
     PreflightRequest, Previous, Progress, ProvisionRequest, Provisioned, UpdateRequest,
 };
 pub use service::{
-    Catalog, Finding, OnChange, OutputSchema, Param, ParamType, Plans, ReplaceOrder, Service,
+    Catalog, Finding, KINDS, OnChange, OutputSchema, Param, ParamType, Plans, ReplaceOrder, Service,
 };
 
 /// Provisions the services of its catalogue at a provider.
@@ -79,7 +79,8 @@ pub trait Broker: Send + Sync {
     /// Asks how an asynchronous operation is doing.
     ///
     /// # Errors
-    /// [`ErrorKind::Unsupported`] unless the broker answers `InProgress` somewhere.
+    /// [`ErrorKind::Unsupported`] unless the broker answers `InProgress` somewhere;
+    /// [`ErrorKind::NotFound`] when what was made should be seen by now and is not.
     async fn last_operation(
         &self,
         request: &OperationRequest,

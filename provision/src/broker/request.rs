@@ -123,6 +123,8 @@ pub struct OperationRequest {
     pub operation: String,
     /// The params of the operation.
     pub params: Resolved,
+    /// How long it was asked about so far; [`Duration::MAX`] when an earlier run has waited in vain.
+    pub waited: Duration,
 }
 
 /// Asks what can be known before anything is changed.

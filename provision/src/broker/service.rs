@@ -52,12 +52,46 @@ pub struct Service {
     pub revision: Cow<'static, str>,
 }
 
+/// The kinds: what instances are in the universal tables, each with whether it holds data, so that
+/// its instances are protected. `resource` is what no other word fits.
+pub const KINDS: &[(&str, bool)] = &[
+    ("certificate", false),
+    ("custom", false),
+    ("database", true),
+    ("database_group", false),
+    ("deployment", false),
+    ("dns_record", false),
+    ("domain", true),
+    ("file", false),
+    ("firewall", false),
+    ("load_balancer", false),
+    ("network", false),
+    ("price", false),
+    ("product", false),
+    ("queue", false),
+    ("redirect", false),
+    ("repository", false),
+    ("resource", false),
+    ("role", false),
+    ("secret", false),
+    ("server", false),
+    ("ssh_key", false),
+    ("storage", true),
+    ("token", false),
+    ("user", false),
+    ("value", false),
+    ("variable", false),
+    ("web_service", false),
+    ("webhook", false),
+    ("widget", false),
+];
+
 impl Service {
     /// Whether instances hold data, so that they are protected unless the config says otherwise.
     #[must_use]
     pub fn is_stateful(&self) -> bool {
-        let by_kind = matches!(self.kind.as_str(), "database" | "storage" | "domain");
-        self.stateful.unwrap_or(by_kind)
+        let holds_data = || KINDS.iter().any(|(kind, holds)| *holds && self.kind == *kind);
+        self.stateful.unwrap_or_else(holds_data)
     }
 
     /// The schema of the param `name`.

@@ -88,21 +88,27 @@ fn check_param(param: &Param, entry: &Entry, settled: &Value, rules: Rules) -> O
     {
         return template_problem(param, text, node);
     }
+    misfit(param, settled, node).or_else(|| {
+        let expected = path_problem(param, settled, rules)?;
+        Some(wrong(param, &expected, node))
+    })
+}
+
+/// What is wrong with a value that is written at `node` and stands for `settled`, when something is.
+#[must_use]
+pub fn misfit(param: &Param, settled: &Value, node: &Node) -> Option<Diagnostic> {
     let expected = type_problem(param, settled)
+        .map(|expected| format!("{expected}, found {}", node.type_name()))
         .or_else(|| allowed_problem(param, settled))
         .or_else(|| bounds_problem(param, settled))
-        .or_else(|| pattern_problem(param, settled))
-        .or_else(|| path_problem(param, settled, rules))?;
-    let found = if is_type_problem(param, settled) {
-        format!(", found {}", node.type_name())
-    } else {
-        String::new()
-    };
-    Some(
-        Diagnostic::error("wrong-param", format!("`{}` must be {expected}{found}.", param.name))
-            .at(node.span)
-            .help(param.description.clone()),
-    )
+        .or_else(|| pattern_problem(param, settled))?;
+    Some(wrong(param, &expected, node))
+}
+
+fn wrong(param: &Param, expected: &str, node: &Node) -> Diagnostic {
+    Diagnostic::error("wrong-param", format!("`{}` must be {expected}.", param.name))
+        .at(node.span)
+        .help(param.description.clone())
 }
 
 /// A reference may yield any type, but text with something filled in is text.

@@ -192,7 +192,7 @@ pub(super) async fn outlast(
     };
     let address = observe::address(&shared.recorder.journal(), entry);
     let question = question(entry, accepted, previous, address);
-    match poll(shared, entry, &question, None).await {
+    match poll(shared, entry, question, None).await {
         Err(TaskError::Broker(error)) if error.kind == ErrorKind::Failed => Ok(None),
         ended => ended,
     }
@@ -260,7 +260,7 @@ pub(super) async fn deprovision_call(
     };
     let Some((operation, retry_after)) = operation else { return Ok(()) };
     let question = question(entry, operation, &request.previous, request.address.clone());
-    match poll(shared, entry, &question, retry_after).await {
+    match poll(shared, entry, question, retry_after).await {
         Err(TaskError::Broker(error)) if error.kind == ErrorKind::NotFound => Ok(()),
         ended => ended.map(|_| ()),
     }
@@ -398,7 +398,14 @@ fn question(
         instance_id: entry.exists().then(|| entry.instance_id.clone()),
         operation,
         params: Resolved(previous.params.0.clone()),
+        waited: waited(entry),
     }
+}
+
+/// How long earlier runs have waited for the end of an operation. What was accepted and has an error
+/// all the same was waited for in vain: to wait as long again would show nothing new.
+fn waited(entry: &Instance) -> Duration {
+    entry.last_error.as_ref().map_or(Duration::ZERO, |_| Duration::MAX)
 }
 
 /// Waits for the end of an accepted creation or change.
@@ -409,13 +416,15 @@ pub(super) async fn wait(
     retry_after: Option<Duration>,
 ) -> Result<Outcome, TaskError> {
     let operation = entry.operation.as_ref().and_then(|operation| operation.accepted.clone());
+    let is_creation = entry.operation.as_ref().is_some_and(|op| op.verb == Verb::Provision);
     let question = OperationRequest {
         address: resolution.address.clone(),
         instance_id: entry.exists().then(|| entry.instance_id.clone()),
         operation: operation.unwrap_or_default(),
         params: resolution.params.clone(),
+        waited: waited(&entry),
     };
-    match poll(shared, &entry, &question, retry_after).await {
+    match poll(shared, &entry, question, retry_after).await {
         Ok(Some(provisioned)) => done(shared, resolution, entry, provisioned).await,
         Ok(None) => {
             let provisioned = Provisioned::new(&entry.instance_id, Outputs::default());
@@ -423,6 +432,10 @@ pub(super) async fn wait(
         }
         Err(TaskError::Broker(error)) if error.kind == ErrorKind::Failed => {
             Err(failed(shared, entry, error).await?)
+        }
+        Err(TaskError::Broker(error)) if error.kind == ErrorKind::NotFound && is_creation => {
+            // It was made and cannot be seen: its operation stays, so that it is asked about again.
+            Err(failed(shared, entry, BrokerError { kind: ErrorKind::Unknown, ..error }).await?)
         }
         Err(error) => Err(error),
     }
@@ -433,7 +446,7 @@ pub(super) async fn wait(
 async fn poll(
     shared: &Shared<'_>,
     entry: &Instance,
-    question: &OperationRequest,
+    mut question: OperationRequest,
     mut retry_after: Option<Duration>,
 ) -> Result<Option<Provisioned>, TaskError> {
     let broker = shared.broker(&entry.service)?;
@@ -444,8 +457,9 @@ async fn poll(
         let pause = retry::poll_pause(asked, retry_after).min(deadline - elapsed);
         shared.world.clock.sleep(pause).await;
         elapsed += pause;
+        question.waited = question.waited.saturating_add(pause);
         asked += 1;
-        match broker.last_operation(question).await {
+        match broker.last_operation(&question).await {
             Ok(OperationState::Succeeded(provisioned)) => return Ok(provisioned),
             Ok(OperationState::Failed { description }) => {
                 return Err(BrokerError::new(ErrorKind::Failed, description).into());

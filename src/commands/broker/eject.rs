@@ -27,8 +27,7 @@ pub struct Args {
 /// When there is no such service, or a file stands in the way.
 pub fn run(context: &mut Context, args: &Args) -> super::super::Answer {
     let manifest = super::manifest(context, &args.service)?;
-    let mut problems = Default::default();
-    let files = context.manifest_files(&mut problems);
+    let (files, _) = context.manifest_files();
     let wanted = |file: &&brokers::manifest::File| {
         let is_service = file.thing == manifest.file.thing && file.origin == manifest.file.origin;
         file.provider == manifest.file.provider

@@ -9,6 +9,7 @@ use brokers::openapi::{self, Description, Exceptions, Report};
 use provision::diagnostic::{Diagnostic, Diagnostics, Sources};
 use serde_json::json;
 
+use super::paging;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -18,7 +19,7 @@ use crate::view;
 /// What `prov broker lint` takes.
 #[derive(clap::Args, Debug)]
 pub struct Args {
-    /// The manifests; without any, those of the project
+    /// The manifests, or folders of them; without any, those of the project
     #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
     /// Hold every request against the provider's own description: OpenAPI 3 or Swagger 2, as JSON
@@ -33,17 +34,22 @@ pub struct Args {
 /// What is wrong with them.
 pub fn run(context: &mut Context, args: &Args) -> super::super::Answer {
     let mut problems = Diagnostics::default();
-    let mut files = context.manifest_files(&mut problems);
-    if !args.files.is_empty() {
+    let mut sources = Sources::default();
+    let (mut files, unreadable) = context.manifest_files();
+    let named = expanded(&args.files);
+    if args.files.is_empty() {
+        for broken in unreadable {
+            problems.extend(broken.shown(&mut sources));
+        }
+    } else {
         // What was named is checked; of the rest only the providers have to be there.
         files.retain(|file| file.origin == Origin::BuiltIn || file.thing == "provider");
     }
     // What a description gets wrong stands beside the manifests and is none.
     let is_manifest = |path: &&PathBuf| path.file_stem().is_none_or(|stem| stem != "lint");
-    for path in args.files.iter().filter(is_manifest) {
-        files.push(named(&std::env::current_dir().unwrap_or_default(), path)?);
+    for path in named.iter().filter(is_manifest) {
+        files.push(read(&std::env::current_dir().unwrap_or_default(), path)?);
     }
-    let mut sources = Sources::default();
     let manifests = manifest::load(files, &mut sources, &mut problems);
     if problems.has_errors() {
         context.sources = sources;
@@ -53,7 +59,7 @@ pub fn run(context: &mut Context, args: &Args) -> super::super::Answer {
     let mut manifests = manifests;
     let is_asked = |manifest: &Manifest| match args.files.is_empty() {
         true => manifest.file.origin != Origin::BuiltIn,
-        false => args.files.iter().any(|path| path.display().to_string() == manifest.file.path),
+        false => named.iter().any(|path| path.display().to_string() == manifest.file.path),
     };
     manifests.retain(is_asked);
     let report = match args.openapi.is_empty() {
@@ -103,7 +109,8 @@ fn described(
     };
     let mut problems = Diagnostics::default();
     let exceptions = exceptions(context, manifests, sources, &mut problems);
-    let report = openapi::lint(manifests, &description, &exceptions);
+    let mut report = openapi::lint(manifests, &description, &exceptions);
+    report.findings = paging::gathered(&report.findings, manifests);
     for finding in &report.findings {
         let summary = format!("{} ({} at `{}`)", finding.message, finding.rule, finding.at);
         let mut problem = Diagnostic::error("openapi", summary);
@@ -149,8 +156,33 @@ fn exceptions(
     }
 }
 
+/// The files that were named; of a folder the manifests in it, and in the folders in it.
+fn expanded(named: &[PathBuf]) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for path in named {
+        if !path.is_dir() {
+            files.push(path.clone());
+            continue;
+        }
+        let inner = inside(path);
+        let below = inner.iter().filter(|path| path.is_dir()).flat_map(|path| inside(path));
+        let all = inner.iter().cloned().chain(below);
+        let is_manifest = |path: &PathBuf| path.extension().is_some_and(|end| end == "toml");
+        files.extend(all.filter(|path| is_manifest(path) && path.is_file()));
+    }
+    files
+}
+
+/// What is in a folder, in the order of names.
+fn inside(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).into_iter().flatten();
+    let mut inner: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+    inner.sort();
+    inner
+}
+
 /// A file that was named on the command line.
-fn named(here: &Path, path: &Path) -> Result<File, Failure> {
+fn read(here: &Path, path: &Path) -> Result<File, Failure> {
     let shown = path.display().to_string();
     let text = fs::read_to_string(here.join(path)).map_err(|error| {
         Failure::new(Exit::Error, "io", format!("{shown} cannot be read: {error}."))

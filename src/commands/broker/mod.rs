@@ -3,10 +3,11 @@
 mod eject;
 mod lint;
 mod new;
+mod paging;
 mod show;
 mod test;
 
-use brokers::manifest::Manifest;
+use brokers::manifest::{Broken, Manifest};
 use provision::name::closest;
 
 use crate::context::Context;
@@ -47,7 +48,11 @@ pub async fn run(context: &mut Context, command: Command) -> super::Answer {
 /// # Errors
 /// When there is none of this id.
 fn manifest(context: &mut Context, service: &str) -> Result<Manifest, Failure> {
-    let brokers = context.brokers()?;
+    let is_meant = |broken: &Broken| broken.services.iter().any(|id| id == service);
+    if let Some(problems) = context.broken(is_meant) {
+        return Err(Failure::of(Exit::Error, problems));
+    }
+    let brokers = context.brokers();
     let mut all = brokers.rest.iter().flat_map(|broker| broker.manifests());
     if let Some(found) = all.find(|manifest| manifest.service.id == service) {
         return Ok(found.clone());

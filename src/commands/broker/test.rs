@@ -3,15 +3,17 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use brokers::manifest::Manifest;
+use brokers::manifest::{self, Manifest};
+use provision::broker::{DeprovisionRequest, FindRequest};
 use provision::config::{Desired, Document, Rules, Scope};
-use provision::diagnostic::Diagnostics;
+use provision::diagnostic::{Diagnostic, Diagnostics, Sources};
 use provision::name::Name;
-use provision::observe::{self, LiveState};
+use provision::observe::{self, Drift, LiveState};
 use provision::plan::{self, Input, Options, Plan};
 use provision::run::{self, Ended, Outcome, Settings, Silent};
-use provision::state::Journal;
+use provision::state::{Instance, Journal};
 use provision::store::MemoryStore;
+use provision::text::{Format, parse};
 use provision::world::World;
 use serde_json::{Map, Value, json};
 use tokio::sync::Notify;
@@ -24,6 +26,9 @@ use crate::view;
 
 /// The ref of the one instance.
 const REFERENCE: &str = "test";
+
+/// What a removal says that did not end well.
+const LEFT: &str = "It may still be there: look at the provider.";
 
 /// What `prov broker test` takes.
 #[derive(clap::Args, Debug)]
@@ -54,7 +59,7 @@ struct Trial {
 /// When something that should have worked did not.
 pub async fn run(context: &mut Context, args: &Args) -> super::super::Answer {
     let manifest = super::manifest(context, &args.service)?;
-    let (config, secrets) = config(args, &manifest)?;
+    let (config, secrets) = config(context, args, &manifest)?;
     if !args.yes {
         let summary = format!(
             "This makes a `{}` at {} and destroys it.",
@@ -63,7 +68,11 @@ pub async fn run(context: &mut Context, args: &Args) -> super::super::Answer {
         let help = "It is real and may cost money. If that is meant: `--yes`.";
         return Err(Failure::with_help(Exit::Refused, "decision-needed", summary, help));
     }
-    let bench = Bench::new(context, (&config, secrets))?;
+    let of = match args.params {
+        Some(_) => "--params".to_owned(),
+        None => format!("{} [example]", manifest.file.path),
+    };
+    let bench = Bench::new(context, (&config, secrets), &of)?;
     let trials = bench.life(&manifest).await?;
     let is_good = trials.iter().all(|trial| trial.seen.is_ok());
     if context.global.json {
@@ -96,12 +105,14 @@ fn show(trial: &Trial) {
 type Secrets = Vec<(String, String)>;
 
 /// A config of one instance.
-fn config(args: &Args, manifest: &Manifest) -> Result<(Map<String, Value>, Secrets), Failure> {
+fn config(
+    context: &mut Context,
+    args: &Args,
+    manifest: &Manifest,
+) -> Result<(Map<String, Value>, Secrets), Failure> {
     let example = &manifest.service.example;
     let mut params: Value = match &args.params {
-        Some(text) => serde_json::from_str(text).map_err(|error| {
-            Failure::new(Exit::Usage, "usage", format!("`--params` is no JSON: {error}."))
-        })?,
+        Some(text) => given(context, manifest, text)?,
         None => Value::Object(example.params.clone()),
     };
     let mut secrets = Secrets::new();
@@ -120,6 +131,30 @@ fn config(args: &Args, manifest: &Manifest) -> Result<(Map<String, Value>, Secre
         "protected": false,
     });
     Ok((Map::from_iter([("instances".to_owned(), json!([instance]))]), secrets))
+}
+
+/// The params of the command line, held to the manifest: what is wrong points at what was typed.
+fn given(context: &mut Context, manifest: &Manifest, text: &str) -> Result<Value, Failure> {
+    context.sources = Sources::default();
+    let source = context.sources.add("--params", text);
+    let params = parse(text, Format::Json, source);
+    let params = params.map_err(|problems| Failure::of(Exit::Usage, problems))?;
+    let problems = manifest::check_params(&manifest.service, &params);
+    if problems.has_errors() {
+        return Err(Failure::of(Exit::Usage, problems));
+    }
+    Ok(params.to_value())
+}
+
+/// The same problems of a config that nobody wrote: they are about the params, wherever those are
+/// from, and point into no file.
+fn about_params(problems: &Diagnostics, of: &str) -> Diagnostics {
+    let mut others = Diagnostics::default();
+    for problem in problems.iter() {
+        let summary = format!("{of}: {}", problem.summary);
+        others.push(Diagnostic::error(problem.code, summary).maybe_help(problem.help.clone()));
+    }
+    others
 }
 
 /// Puts a reference to a variable in the place of every text.
@@ -146,6 +181,7 @@ impl Bench {
     fn new(
         context: &mut Context,
         (config, secrets): (&Map<String, Value>, Secrets),
+        of: &str,
     ) -> Result<Self, Failure> {
         let project = context.project_or_bare()?;
         let (name, stage) = (Name::from("prov-broker-test"), Name::from("default"));
@@ -158,7 +194,7 @@ impl Bench {
         let rules = Rules { allow_outside: context.global.allow_outside };
         match document.desired(scope, &world.catalog, rules, &mut problems) {
             Some(desired) => Ok(Self { world, desired }),
-            None => Err(Failure::of(Exit::Error, problems)),
+            None => Err(Failure::of(Exit::Error, about_params(&problems, of))),
         }
     }
 
@@ -169,7 +205,12 @@ impl Bench {
     /// Makes, reads, lists, changes and destroys it. What was made is destroyed whatever fails.
     async fn life(&self, manifest: &Manifest) -> Result<Vec<Trial>, Failure> {
         let mut trials = vec![Trial { what: "create", seen: self.create().await? }];
-        if self.journal().await?.instances.get(REFERENCE).is_some_and(|entry| entry.exists()) {
+        let entry = self.journal().await?.instances.get(REFERENCE).cloned();
+        if let Some(entry) = entry.as_ref().filter(|entry| is_unseen(entry)) {
+            trials.push(Trial { what: "delete", seen: self.delete_unseen(entry).await? });
+            return Ok(trials);
+        }
+        if entry.is_some_and(|entry| entry.exists()) {
             trials.push(Trial { what: "read", seen: self.read().await? });
             trials.push(Trial { what: "plan", seen: self.plan_is_empty().await? });
             if manifest.service.verb("list").is_some() {
@@ -178,7 +219,8 @@ impl Bench {
             trials.push(Trial { what: "update", seen: self.update(manifest).await? });
         }
         if self.journal().await?.instances.get(REFERENCE).is_some() {
-            trials.push(Trial { what: "delete", seen: self.delete().await? });
+            let is_made = trials.iter().any(|trial| trial.what == "read");
+            trials.push(Trial { what: "delete", seen: self.delete(is_made).await? });
         }
         Ok(trials)
     }
@@ -194,6 +236,11 @@ impl Bench {
         let ended = self.execute(&plan, Some(&self.desired)).await?;
         let journal = self.journal().await?;
         let id = journal.instances.get(REFERENCE).map(|entry| entry.instance_id.clone());
+        let entry = journal.instances.get(REFERENCE);
+        if let Some(error) = entry.filter(|e| is_unseen(e)).and_then(|e| e.last_error.as_ref()) {
+            // What to do next is about a journal, and this one ends with the test.
+            return Ok(Err(sentence(error)));
+        }
         Ok(outcome(&ended).map(|()| format!("made {}", id.unwrap_or_default())))
     }
 
@@ -202,8 +249,8 @@ impl Bench {
         Ok(match seen.first().map(|observation| &observation.state) {
             Some(LiveState::Live) => Ok("as it was declared".to_owned()),
             Some(LiveState::Drifted(drift)) => {
-                let keys: Vec<&str> = drift.iter().map(|(key, _, _)| key.as_str()).collect();
-                Err(format!("differs from what was declared: {}", keys.join(", ")))
+                let changes: Vec<String> = drift.iter().map(difference).collect();
+                Err(format!("differs from what was declared: {}", changes.join("; ")))
             }
             Some(LiveState::Error(error)) => Err(sentence(error)),
             _ => Err("it cannot be seen".to_owned()),
@@ -259,14 +306,61 @@ impl Bench {
         Ok(outcome(&ended).map(|()| "brought to the same again".to_owned()))
     }
 
-    async fn delete(&self) -> Result<Result<String, String>, Failure> {
+    async fn delete(&self, is_made: bool) -> Result<Result<String, String>, Failure> {
         let journal = self.journal().await?;
         let plan = plan::teardown(&journal, &Options { force: true, ..Options::default() });
         let ended = self.execute(&plan, None).await?;
-        if let Err(error) = outcome(&ended) {
-            return Ok(Err(format!("{error}. It may still be there: look at the provider")));
+        let word = if is_made { "it is gone" } else { "nothing was made that is still there" };
+        Ok(outcome(&ended).map(|()| word.to_owned()).map_err(|error| format!("{error} {LEFT}")))
+    }
+
+    /// Destroys what was made and cannot be read: its id is doubtful, so that a provider which knows
+    /// nothing of this id says little, and only a search tells whether it is gone.
+    async fn delete_unseen(&self, entry: &Instance) -> Result<Result<String, String>, Failure> {
+        let journal = self.journal().await?;
+        let Some(broker) = self.world.catalog.broker(entry.service.as_str()) else {
+            return Ok(Err("There is no broker.".to_owned()));
+        };
+        let address = observe::address(&journal, entry);
+        let previous = observe::previous(&journal, entry, &self.world, &self.desired.env);
+        let mut tried: Vec<String> = Vec::new();
+        let mut id = entry.instance_id.clone();
+        loop {
+            let request = DeprovisionRequest {
+                address: address.clone(),
+                instance_id: id.clone(),
+                previous: previous.clone(),
+                force: true,
+                idempotency_key: self.world.ids.fresh(),
+            };
+            if let Err(error) = broker.deprovision(&request).await {
+                return Ok(Err(format!("{} {LEFT}", sentence(&error.to_string()))));
+            }
+            tried.push(id.clone());
+            let request = FindRequest {
+                address: address.clone(),
+                params: previous.params.clone(),
+                instance_id: None,
+                idempotency_key: None,
+                is_unsure: false,
+                known: Vec::new(),
+            };
+            id = match broker.find(&request).await {
+                Ok(None) => return Ok(Ok("it is gone".to_owned())),
+                Ok(Some(live)) if !tried.contains(&live.instance_id) => live.instance_id,
+                Ok(Some(_)) => {
+                    let tried = tried.join("`, `");
+                    return Ok(Err(format!(
+                        "It is still there: nothing was deleted with the id `{tried}`. Remove it at \
+                         the provider."
+                    )));
+                }
+                Err(_) => {
+                    let tried = tried.join("`, `");
+                    return Ok(Err(format!("It was asked for with the id `{tried}`. {LEFT}")));
+                }
+            };
         }
-        Ok(Ok("it is gone".to_owned()))
     }
 
     async fn look(&self) -> Result<Vec<observe::Observation>, Failure> {
@@ -297,6 +391,17 @@ impl Bench {
         };
         Ok(run::run(plan, desired, journal, &self.world, &settings).await?)
     }
+}
+
+/// Whether it was made and could not be read afterwards.
+fn is_unseen(entry: &Instance) -> bool {
+    let is_accepted = entry.operation.as_ref().is_some_and(|op| op.accepted.is_some());
+    entry.exists() && is_accepted && entry.last_error.is_some()
+}
+
+/// How a value is, and how it should be.
+fn difference((key, wanted, live): &Drift) -> String {
+    format!("`{key}` is {live}, not {wanted}")
 }
 
 /// Whether everything was done; otherwise the first reason why not.

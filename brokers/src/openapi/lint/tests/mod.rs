@@ -123,7 +123,7 @@ next  = { cursor = "{{ response.next }}" }
 
 const SERVICE: &str = r#"
 description = "A thing."
-kind = "thing"
+kind = "resource"
 id = "{{ object.id }}"
 [params.size]
 type = "string"
