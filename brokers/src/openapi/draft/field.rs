@@ -97,7 +97,8 @@ impl<'a> Fields<'a> {
             let Known::Described(schema) = shape.field(field.name) else { continue };
             let is_out = left_out.contains(&format!("update.{}", field.name));
             let kind = sample::kind(&schema);
-            field.updates = !is_out && (kind == field.kind || kind == "any");
+            let fits = kind == field.kind || kind == "any";
+            field.updates = fits && !is_out && !schema.is_read_only();
             any |= field.updates;
         }
         self.update = any.then_some(place);
@@ -119,14 +120,13 @@ fn objects<'a>(schema: &Schema<'a>) -> Vec<Shape<'a>> {
 
 fn is_read_only(shape: &Shape<'_>, name: &str) -> bool {
     match shape.field(name) {
-        Known::Described(schema) => schema.keyword("readOnly") == Some(&Value::Bool(true)),
+        Known::Described(schema) => schema.is_read_only(),
         _ => false,
     }
 }
 
 fn is_taken(schema: &Schema<'_>, required: bool) -> bool {
-    let is = |key: &str| schema.keyword(key) == Some(&Value::Bool(true));
-    !is("readOnly") && (required || !is("deprecated"))
+    !schema.is_read_only() && (required || !schema.says("deprecated"))
 }
 
 impl<'a> Field<'a> {

@@ -76,12 +76,16 @@ components:
           required: [name, size, id]
           properties:
             id: { type: string, readOnly: true }
+            state: { allOf: [{ $ref: "#/components/schemas/State" }, { description: it }] }
+            since: { $ref: "#/components/schemas/Since", readOnly: true }
             name: { type: string, pattern: "^[a-z]+$" }
             size: { type: string, enum: [small, large] }
             count: { type: [integer, "null"], maximum: 9 }
             tags: { type: array, items: { type: string } }
             free: { type: object }
             parent: { $ref: "#/components/schemas/NewThing" }
+    State: { type: string, readOnly: true }
+    Since: { type: string }
     Base: { type: object, properties: { note: { type: string } } }
     Thing:
       type: object

@@ -155,6 +155,25 @@ fn sent_fields_exist() {
 }
 
 #[test]
+fn what_only_answers_have_is_not_sent() {
+    check(
+        "count = \"{{",
+        "state = \"on\", since = \"now\", id = \"a\", count = \"{{",
+        &expect![[r#"
+            read-only-field at create.body.state
+              `POST /things` does not take the field `state`: it is marked readOnly, for
+              answers only.
+            read-only-field at create.body.since
+              `POST /things` does not take the field `since`: it is marked readOnly, for
+              answers only.
+            read-only-field at create.body.id
+              `POST /things` does not take the field `id`: it is marked readOnly, for
+              answers only.
+        "#]],
+    );
+}
+
+#[test]
 fn sent_values_fit() {
     check(
         "count = \"{{ params.count }}\"",
