@@ -72,7 +72,7 @@ impl<'a> Fields<'a> {
         let mut fields =
             Self { place, params, name: None, update: None, has_others: shapes.len() > 1 };
         fields.take_name();
-        fields.take_update(plan, left_out);
+        fields.take_update(plan, left_out, &object.id);
         fields
     }
 
@@ -87,7 +87,7 @@ impl<'a> Fields<'a> {
     }
 
     /// Which fields update takes too; there is no update where it requires others.
-    fn take_update(&mut self, plan: &Plan<'a>, left_out: &BTreeSet<String>) {
+    fn take_update(&mut self, plan: &Plan<'a>, left_out: &BTreeSet<String>, id: &str) {
         let Some((place, schema)) = plan.update.and_then(|update| update.fields()) else { return };
         let Some(shape) = objects(&schema).into_iter().find(|shape| self.satisfies(shape)) else {
             return;
@@ -98,7 +98,9 @@ impl<'a> Fields<'a> {
             let is_out = left_out.contains(&format!("update.{}", field.name));
             let kind = sample::kind(&schema);
             let fits = kind == field.kind || kind == "any";
-            field.updates = fits && !is_out && !schema.is_read_only();
+            // What is told by a field is another thing where that is another.
+            let is_id = field.name == id;
+            field.updates = fits && !is_out && !is_id && !schema.is_read_only();
             any |= field.updates;
         }
         self.update = any.then_some(place);

@@ -1,6 +1,7 @@
 //! First drafts of manifests, from a description: something to go on with, that lints clean.
 
 mod field;
+mod identity;
 mod object;
 mod plan;
 mod provider;

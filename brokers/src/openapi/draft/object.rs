@@ -1,6 +1,7 @@
 //! Where in the answers the object is, and which of its fields is its id.
 
 use super::DraftError;
+use super::identity::Identity;
 use super::plan::Plan;
 use super::toml::{is_name, snake};
 use crate::openapi::schema::{Reach, Schema, items_of, reach};
@@ -9,6 +10,8 @@ use crate::openapi::schema::{Reach, Schema, items_of, reach};
 pub(super) struct Object<'a> {
     /// The field that is the id.
     pub(super) id: String,
+    /// Whether that is certain.
+    pub(super) is_sure: bool,
     /// In the answer to create, as an expression.
     pub(super) created: String,
     /// In the answer to read.
@@ -21,6 +24,15 @@ pub(super) struct Object<'a> {
     pub(super) items: Vec<Schema<'a>>,
 }
 
+/// A field that can be the id, and the ways to what it is a field of.
+struct Found<'a> {
+    id: String,
+    is_sure: bool,
+    in_created: Vec<&'a str>,
+    in_read: Vec<&'a str>,
+    schemas: Vec<Schema<'a>>,
+}
+
 /// What is answered: nothing where the description does not say.
 type Answer<'a> = Option<Vec<Schema<'a>>>;
 
@@ -30,28 +42,36 @@ impl<'a> Object<'a> {
         let (created, read) = (plan.create.success(), plan.read.success());
         let listed = plan.list.map(|list| list.success());
         let thing = plan.thing();
-        let names = id_names(plan, &read);
-        let both = names.iter().filter_map(|id| {
-            let created = route(&created, &[id], thing, false)?;
-            Some((id, created, route(&read, &[id], thing, false)?))
-        });
-        let both: Vec<(&String, Vec<&str>, Vec<&str>)> = both.collect();
+        let identity = Identity::of(plan);
         let in_list =
             |id: &String| listed.as_ref().and_then(|listed| route(listed, &[id], thing, true));
-        let chosen = both.iter().find(|(id, _, _)| in_list(id).is_some()).or(both.first());
-        let Some((id, in_created, in_read)) = chosen else {
+        let candidates = identity.candidates(&plan.own, read.as_deref());
+        let found = candidates.iter().filter_map(|candidate| {
+            let in_created = route(&created, &[&candidate.name], thing, false)?;
+            let in_read = route(&read, &[&candidate.name], thing, false)?;
+            let schemas = read.as_deref().map(|read| followed(read, &in_read)).unwrap_or_default();
+            let own = described(&schemas, &candidate.name);
+            let misfit = identity.misfit(candidate, own.as_ref());
+            // What is deeper inside belongs to something else.
+            let far = (candidate.is_far(), in_read.len(), misfit, candidate.rank());
+            let key = (far, in_list(&candidate.name).is_none());
+            let is_sure = identity.is_sure(candidate, misfit);
+            Some((key, Found { id: candidate.name.clone(), is_sure, in_created, in_read, schemas }))
+        });
+        let Some((_, found)) = found.min_by_key(|(key, _)| *key) else {
             return Err(DraftError::NoId(plan.create.label(), plan.read.label()));
         };
-        let in_list = in_list(id);
+        let in_list = in_list(&found.id);
         let items = listed.flatten().zip(in_list.as_ref());
         let items = items.and_then(|(schemas, route)| items_of(&followed(&schemas, route)));
         Ok(Self {
-            id: (*id).clone(),
-            created: expression(in_created),
-            read: expression(in_read),
+            created: expression(&found.in_created),
+            read: expression(&found.in_read),
             listed: in_list.as_deref().map(expression),
-            schemas: read.as_deref().map(|read| followed(read, in_read)).unwrap_or_default(),
+            schemas: found.schemas,
             items: items.unwrap_or_default(),
+            id: found.id,
+            is_sure: found.is_sure,
         })
     }
 
@@ -89,26 +109,6 @@ fn followed<'a>(schemas: &[Schema<'a>], route: &[&str]) -> Vec<Schema<'a>> {
         Reach::Schemas(schemas) => schemas,
         _ => Vec::new(),
     }
-}
-
-/// Fields that may be the id, the likeliest first.
-fn id_names(plan: &Plan<'_>, read: &Answer<'_>) -> Vec<String> {
-    let own = plan.own.clone();
-    let thing = snake(&singular(plan.thing()));
-    let mut names = vec![own.clone(), snake(&own)];
-    if own.to_ascii_lowercase().contains("name") {
-        names.extend(["name", "Name"].map(str::to_owned));
-    }
-    let usual = ["id", "uuid", "uid", "guid", "identifier", "Id", "ID"].map(str::to_owned);
-    names.extend(usual);
-    names.extend([format!("{thing}_id"), format!("{thing}Id"), "slug".to_owned()]);
-    names.extend(["name".to_owned(), format!("{thing}_name"), "key".to_owned(), thing]);
-    if let Some(read) = read {
-        let fields = names_of(read).into_iter().map(str::to_owned);
-        names.extend(fields.filter(|name| name.ends_with("_id") || name.ends_with("Id")));
-    }
-    names.retain(|name| is_name(name));
-    names
 }
 
 /// The way to what holds all of `fields`, or to a list of such.

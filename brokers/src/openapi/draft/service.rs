@@ -68,7 +68,16 @@ impl<'p, 'a> Page<'p, 'a> {
         self.line("# CHECK: database, storage and domain hold data and are protected.");
         self.set("kind", &text(kind_of(&thing)));
         if !self.plan.has_parts() {
+            self.unsure();
             self.set("id", &text(&format!("{{{{ object.{} }}}}", self.object.id)));
+        }
+    }
+
+    /// Asks for a look at the id where its name does not tell.
+    fn unsure(&mut self) {
+        if !self.object.is_sure {
+            let (own, id) = (&self.plan.own, &self.object.id);
+            self.line(&format!("# CHECK: that `{id}` is what the path's `{{{own}}}` asks for."));
         }
     }
 
@@ -82,6 +91,7 @@ impl<'p, 'a> Page<'p, 'a> {
         for parent in &parents {
             self.set(parent, &text(&format!("{{{{ params.{parent} }}}}")));
         }
+        self.unsure();
         self.set(own, &text(&format!("{{{{ object.{} }}}}", self.object.id)));
     }
 

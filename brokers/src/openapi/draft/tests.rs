@@ -1,6 +1,7 @@
 //! A small description, and what is drafted from it.
 
 mod fields;
+mod identity;
 
 use expect_test::{Expect, expect, expect_file};
 

@@ -53,6 +53,20 @@ impl<'a> Seen<'a> {
         items_of(&self.schemas).map(|schemas| Self { schemas, ..self })
     }
 
+    /// The types it may have; none when it may have any.
+    pub(super) fn kinds(&self) -> Vec<&'a str> {
+        let mut kinds = Vec::new();
+        for shape in self.schemas.iter().flat_map(Schema::shapes) {
+            if shape.types().is_empty() {
+                return Vec::new();
+            }
+            kinds.extend(shape.types().into_iter().filter(|kind| *kind != "null"));
+        }
+        kinds.sort_unstable();
+        kinds.dedup();
+        kinds
+    }
+
     fn step(&self, segments: &[&str]) -> Step<'a> {
         let Some((first, rest)) = segments.split_first() else { return Step::To(self.clone()) };
         match self.added.iter().find(|(name, _)| name == first) {

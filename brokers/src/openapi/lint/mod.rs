@@ -5,12 +5,14 @@ mod body;
 mod composed;
 mod paths;
 mod request;
+mod segment;
 mod service;
 #[cfg(test)]
 mod tests;
 
 use provision::diagnostic::Span;
 
+use self::answer::Seen;
 use super::description::Description;
 use super::exceptions::Exceptions;
 use crate::manifest::{Language, Manifest, Provider, Service};
@@ -97,6 +99,8 @@ struct Linter<'a> {
     thing: &'a str,
     provider: &'a Provider,
     service: Option<&'a Service>,
+    /// The object as create answers it.
+    created: Option<Seen<'a>>,
     description: &'a Description,
     language: &'a Language,
     report: Report,
@@ -110,7 +114,7 @@ impl<'a> Linter<'a> {
         language: &'a Language,
     ) -> Self {
         let report = Report::default();
-        Self { thing, provider, service: None, description, language, report }
+        Self { thing, provider, service: None, created: None, description, language, report }
     }
 
     fn finding(&self, rule: &'static str, at: String, message: String, span: Span) -> Finding {

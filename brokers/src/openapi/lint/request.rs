@@ -46,6 +46,7 @@ impl<'a> Linter<'a> {
         scene: &Scene<'a>,
     ) {
         let parameters = operation.parameters();
+        self.segments(request, operation, scene);
         self.query(request, (operation, &parameters), scene);
         self.headers(request, (operation, &parameters), scene);
         self.body(request, operation, scene);

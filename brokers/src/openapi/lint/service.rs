@@ -29,11 +29,12 @@ impl<'a> Linter<'a> {
     /// Everything in the file of a service.
     pub(super) fn service(&mut self, service: &'a Service) {
         self.service = Some(service);
+        let created = service.verb("create").and_then(|verb| self.verb(verb, Scene::new("create")));
+        self.created = created.clone();
         let mut seen = |name: &str, object: Option<Seen<'a>>| {
             let verb = service.verb(name)?;
             self.verb(verb, Scene { object, ..Scene::new(name) })
         };
-        let created = seen("create", None);
         let read = seen("read", None);
         let is_plain = !service.verb("read").is_some_and(says_object);
         let read = read.or_else(|| created.clone().filter(|_| is_plain));

@@ -49,6 +49,9 @@ paths:
     put:
       requestBody: { content: { application/json: { schema: { $ref: "#/components/schemas/Rule" } } } }
       responses: { 204: { description: done } }
+  /things/{id}/ports/{port}:
+    parameters: [{ name: port, in: path, required: true, schema: { type: integer } }]
+    put: { responses: { 204: { description: done } } }
   /things/{id}/form:
     post:
       requestBody:
@@ -95,6 +98,7 @@ components:
         size: { type: string }
         addresses: { type: array, items: { properties: { ip: { type: string } } } }
         extra: { type: object, additionalProperties: true }
+        port: { type: integer }
         parent: { $ref: "#/components/schemas/Thing" }
     Rule:
       oneOf:

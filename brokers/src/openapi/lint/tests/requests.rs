@@ -37,6 +37,62 @@ fn operations_exist() {
     check("DELETE /things/{{ id }}", "DELETE /things/search", &expect![[""]]);
 }
 
+fn port(expression: &str, expected: &Expect) {
+    let update = format!(
+        "[update]\nrequest = \"PUT /things/{{{{ id }}}}/ports/{{{{ {expression} }}}}\"\n[delete]"
+    );
+    check("[delete]", &update, expected);
+}
+
+#[test]
+fn what_is_in_a_path_is_of_its_type() {
+    port("params.count", &expect![""]);
+    port("object.port", &expect![""]);
+    port("params.text | int", &expect![""]);
+    port(
+        "params.text",
+        &expect![[r#"
+        wrong-type at update.request.port
+          `PUT /things/{id}/ports/{port}` takes `integer` as `{port}` in its path;
+          `params.text` is `string`.
+    "#]],
+    );
+    port(
+        "name",
+        &expect![[r#"
+        wrong-type at update.request.port
+          `PUT /things/{id}/ports/{port}` takes `integer` as `{port}` in its path;
+          `name` is `string`.
+    "#]],
+    );
+    port(
+        "object.name",
+        &expect![[r#"
+        wrong-type at update.request.port
+          `PUT /things/{id}/ports/{port}` takes `integer` as `{port}` in its path;
+          `object.name` is `string`.
+    "#]],
+    );
+    port(
+        "params.tags",
+        &expect![[r#"
+        wrong-type at update.request.port
+          `PUT /things/{id}/ports/{port}` takes `integer` as `{port}` in its path;
+          `params.tags` is `array`.
+    "#]],
+    );
+    port(
+        "id",
+        &expect![[r#"
+        wrong-type at update.request.port
+          `PUT /things/{id}/ports/{port}` takes `integer` as `{port}` in its path; `id`
+          is `string`.
+    "#]],
+    );
+    // A number is a text as well.
+    check("{{ object.id }}", "{{ object.port }}", &expect![""]);
+}
+
 #[test]
 fn queries_are_declared_and_sent() {
     check(
