@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::object::Object;
 use super::plan::Plan;
 use super::sample::{self, sample};
+use super::secret::{Secrecy, secrecy};
 use super::toml::{sentence, snake};
 use crate::openapi::schema::{Field as Known, Schema, Shape};
 
@@ -23,7 +24,7 @@ pub(super) struct Field<'a> {
     pub(super) values: Vec<Value>,
     pub(super) pattern: Option<String>,
     pub(super) bounds: (Option<i64>, Option<i64>),
-    pub(super) sensitive: bool,
+    pub(super) secrecy: Secrecy,
     /// Whether update takes it too.
     pub(super) updates: bool,
     /// Whether the object shows it.
@@ -146,7 +147,8 @@ impl<'a> Field<'a> {
         let is_plain = !example.is_array() && !example.is_object();
         let shown = object.field(name).filter(|shown| sample::kind(shown) == kind);
         let is_compared = !["map", "list", "any"].contains(&kind);
-        let sensitive = kind == "string" && is_secret(name, &schema);
+        let secrecy = secrecy(name, &schema, object.thing);
+        let sensitive = secrecy == Secrecy::Secret;
         Self {
             name,
             key: snake_kept(name),
@@ -154,7 +156,7 @@ impl<'a> Field<'a> {
             values: only.map(|only| values(only, kind)).unwrap_or_default(),
             pattern: only.and_then(|only| pattern(only, &example)),
             bounds: only.map_or((None, None), |only| bounds(only, kind)),
-            sensitive,
+            secrecy,
             updates: false,
             shown: shown.is_some() && is_compared && !sensitive && super::toml::is_name(name),
             example: (required || (has_own && is_plain)).then_some(example),
@@ -176,16 +178,6 @@ fn snake_kept(name: &str) -> String {
         true => name.to_owned(),
         false => snake(name),
     }
-}
-
-/// Whether a field holds a secret.
-pub(super) fn is_secret(name: &str, schema: &Schema<'_>) -> bool {
-    let name = name.to_ascii_lowercase();
-    let is_named =
-        ["password", "secret", "private_key", "api_key"].iter().any(|word| name.ends_with(word));
-    is_named
-        || schema.keyword("writeOnly") == Some(&Value::Bool(true))
-        || schema.text("format") == Some("password")
 }
 
 fn values(shape: &Shape<'_>, kind: &str) -> Vec<Value> {

@@ -6,7 +6,9 @@ mod object;
 mod plan;
 mod provider;
 mod sample;
+mod secret;
 mod service;
+mod shown;
 #[cfg(test)]
 mod tests;
 mod toml;

@@ -8,6 +8,8 @@ use crate::openapi::schema::{Reach, Schema, items_of, reach};
 
 /// The places of the object.
 pub(super) struct Object<'a> {
+    /// The last word of the path, e.g. `droplets`.
+    pub(super) thing: &'a str,
     /// The field that is the id.
     pub(super) id: String,
     /// Whether that is certain.
@@ -20,6 +22,8 @@ pub(super) struct Object<'a> {
     pub(super) listed: Option<String>,
     /// What the object may be as read shows it; nothing when that is not said.
     pub(super) schemas: Vec<Schema<'a>>,
+    /// What it may be as create shows it.
+    pub(super) made: Vec<Schema<'a>>,
     /// What it may be in a list.
     pub(super) items: Vec<Schema<'a>>,
 }
@@ -64,7 +68,10 @@ impl<'a> Object<'a> {
         let in_list = in_list(&found.id);
         let items = listed.flatten().zip(in_list.as_ref());
         let items = items.and_then(|(schemas, route)| items_of(&followed(&schemas, route)));
+        let made = created.as_deref().map(|created| followed(created, &found.in_created));
         Ok(Self {
+            thing,
+            made: made.unwrap_or_default(),
             created: expression(&found.in_created),
             read: expression(&found.in_read),
             listed: in_list.as_deref().map(expression),
@@ -83,6 +90,19 @@ impl<'a> Object<'a> {
     /// Whether the objects of a list have a field.
     pub(super) fn lists(&self, name: &str) -> bool {
         self.items.is_empty() || !matches!(reach(&self.items, &[name]), Reach::Missing(..))
+    }
+
+    /// The fields that create shows and read does not, each with what it may be.
+    pub(super) fn only_made(&self) -> Vec<(&'a str, Schema<'a>)> {
+        if self.schemas.is_empty() {
+            return Vec::new();
+        }
+        let is_hidden = |name: &&str| {
+            let is_marked = self.field(name).is_some_and(|schema| schema.says("writeOnly"));
+            is_marked || matches!(reach(&self.schemas, &[name]), Reach::Missing(..))
+        };
+        let hidden = names_of(&self.made).into_iter().filter(is_hidden);
+        hidden.filter_map(|name| Some((name, described(&self.made, name)?))).collect()
     }
 
     /// The names of the object's fields.
