@@ -31,7 +31,7 @@ pub(super) fn provider(
     checker.provider = Some(provider.values.keys().cloned().collect());
     for auth in &provider.auth {
         let names: Vec<&str> = auth.secrets.iter().map(|(name, _)| name.as_str()).collect();
-        for (_, template) in &auth.headers {
+        for (_, template) in auth.headers.iter().chain(&auth.query) {
             checker.template(template, &[&names]);
         }
     }

@@ -134,14 +134,27 @@ impl<'a> Operation<'a> {
         Some((!schemas.is_empty()).then_some(schemas))
     }
 
+    /// Which schemes it needs, where it says so itself.
+    pub(super) fn security(&self) -> Option<&'a Value> {
+        self.node.get("security")
+    }
+
     /// The headers that authenticate, in lower case.
     pub(super) fn auth_headers(&self) -> Vec<String> {
-        let named = self.description.security_schemes().filter_map(|(_, scheme)| {
-            let is_header = scheme.get("in").and_then(Value::as_str) == Some("header");
+        self.auth_names("header").chain(["authorization".to_owned()]).collect()
+    }
+
+    /// The query parameters that authenticate, in lower case.
+    pub(super) fn auth_query(&self) -> Vec<String> {
+        self.auth_names("query").collect()
+    }
+
+    fn auth_names(&self, place: &'static str) -> impl Iterator<Item = String> {
+        self.description.security_schemes().filter_map(move |(_, scheme)| {
+            let is_there = scheme.get("in").and_then(Value::as_str) == Some(place);
             let name = scheme.get("name").and_then(Value::as_str);
-            name.filter(|_| is_header).map(str::to_ascii_lowercase)
-        });
-        named.chain(["authorization".to_owned()]).collect()
+            name.filter(|_| is_there).map(str::to_ascii_lowercase)
+        })
     }
 }
 

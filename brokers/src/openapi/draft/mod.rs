@@ -1,5 +1,6 @@
 //! First drafts of manifests, from a description: something to go on with, that lints clean.
 
+mod auth;
 mod field;
 mod identity;
 mod object;

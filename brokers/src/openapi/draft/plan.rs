@@ -169,7 +169,8 @@ fn is_asked(parameter: &Parameter<'_>, operation: &Operation<'_>) -> bool {
     let is_header = parameter.place == "header"
         && !OF_HTTP.contains(&name.as_str())
         && !operation.auth_headers().contains(&name);
-    parameter.required && (parameter.place == "query" || is_header)
+    let is_query = parameter.place == "query" && !operation.auth_query().contains(&name);
+    parameter.required && (is_query || is_header)
 }
 
 /// What a required parameter may simply be.

@@ -1,7 +1,6 @@
 //! The first draft of a `provider.toml`.
 
-use serde_json::Value;
-
+use super::auth::auth;
 use super::object::names_of;
 use super::plan::Plan;
 use super::toml::text;
@@ -24,7 +23,7 @@ pub(super) fn provider(description: &Description, id: &str, plan: &Plan<'_>) -> 
     line(format!("base_url     = {}", text(&base)));
     line(format!("base_url_env = [{}]", text(&format!("{variable}_API_URL"))));
     line(String::new());
-    line(auth(description, &variable));
+    line(auth(description, plan, &variable));
     for anchor in plan.anchors.iter().filter(|anchor| anchor.is_provider) {
         let name = anchor.key.to_ascii_uppercase();
         line(format!("[values.{}]", anchor.key));
@@ -70,43 +69,6 @@ fn base_url(description: &Description) -> (String, bool) {
         true => (url, true),
         false => (format!("https://api.example.com{url}"), false),
     }
-}
-
-/// The first way to authenticate that the description names.
-fn auth(description: &Description, variable: &str) -> String {
-    let mut headers = Vec::new();
-    let mut is_basic = false;
-    for (_, scheme) in description.security_schemes() {
-        let of = |key: &str| scheme.get(key).and_then(Value::as_str).unwrap_or_default();
-        match (of("type"), of("scheme").to_ascii_lowercase().as_str(), of("in")) {
-            ("http", "basic", _) => is_basic = true,
-            ("apiKey", _, "header") if !of("name").eq_ignore_ascii_case("authorization") => {
-                headers.push(of("name").to_owned());
-            }
-            _ => {
-                headers.clear();
-                is_basic = false;
-                break;
-            }
-        }
-    }
-    let is_certain = description.security_schemes().count() == 1;
-    let (secrets, header) = match (is_basic, headers.first()) {
-        (false, None) => (
-            format!("token = [\"{variable}_TOKEN\"]"),
-            "Authorization = \"Bearer {{ token }}\"".to_owned(),
-        ),
-        (false, Some(name)) => (
-            format!("token = [\"{variable}_TOKEN\"]"),
-            format!("{} = \"{{{{ token }}}}\"", super::toml::key(name)),
-        ),
-        (true, _) => (
-            format!("user = [\"{variable}_USER\"], password = [\"{variable}_PASSWORD\"]"),
-            "Authorization = \"Basic {{ (user ~ ':' ~ password) | b64encode }}\"".to_owned(),
-        ),
-    };
-    let check = if is_certain { "" } else { "# CHECK: how a request proves who sends it.\n" };
-    format!("{check}[[auth]]\nsecrets = {{ {secrets} }}\nheaders = {{ {header} }}\n")
 }
 
 /// A call without any parameters that tells who asks.

@@ -151,6 +151,16 @@ fn headers_are_sent() {
 }
 
 #[test]
+fn a_credential_may_be_in_the_query() {
+    let provider = PROVIDER.replace(
+        "headers = { Authorization = \"Bearer {{ token }}\" }",
+        "query = { owner = \"{{ token }}\" }",
+    );
+    let service = SERVICE.replace("query = { owner = \"me\" }", "");
+    expect![""].assert_eq(&shown(report(&provider, &service, "")));
+}
+
+#[test]
 fn required_fields_are_always_sent() {
     check(
         BODY,
