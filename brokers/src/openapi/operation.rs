@@ -134,6 +134,16 @@ impl<'a> Operation<'a> {
         Some((!schemas.is_empty()).then_some(schemas))
     }
 
+    /// Whether an answer is described to have a header, given in lower case.
+    pub(super) fn answers_header(&self, name: &str) -> bool {
+        let responses = self.node.get("responses").and_then(Value::as_object);
+        let good = responses.into_iter().flatten().filter(|(status, _)| status.starts_with('2'));
+        let headers = good
+            .map(|(_, response)| self.description.resolve(response))
+            .filter_map(|response| response.get("headers")?.as_object());
+        headers.flatten().any(|(known, _)| known.eq_ignore_ascii_case(name))
+    }
+
     /// Which schemes it needs, where it says so itself.
     pub(super) fn security(&self) -> Option<&'a Value> {
         self.node.get("security")

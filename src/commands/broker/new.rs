@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use brokers::openapi::draft;
+use brokers::openapi::{Wanted, draft};
 use serde_json::json;
 
 use crate::context::Context;
@@ -39,12 +39,14 @@ pub fn run(context: &mut Context, args: &Args) -> super::super::Answer {
         let help = "Say `--provider NAME`, in letters, digits and `-`.";
         return Err(Failure::with_help(Exit::Usage, "provider-name", summary, help));
     }
-    let draft = draft(&description, &provider, &args.path).map_err(|error| {
+    let folder = context.root.join("brokers").join(&provider);
+    let known = fs::read_to_string(folder.join("provider.toml")).ok();
+    let wanted = Wanted { provider_toml: known.as_deref(), ..Wanted::new(&provider, &args.path) };
+    let draft = draft(&description, &wanted).map_err(|error| {
         let summary = sentence(&error.to_string());
         let help = "`--path` is the path that things are posted to, as the description writes it.";
         Failure::with_help(Exit::Error, "draft", summary, help)
     })?;
-    let folder = context.root.join("brokers").join(&provider);
     let service = (format!("{}.toml", draft.thing), &draft.service_toml);
     let mut files = vec![service];
     if !folder.join("provider.toml").exists() {

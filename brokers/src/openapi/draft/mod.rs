@@ -1,9 +1,11 @@
 //! First drafts of manifests, from a description: something to go on with, that lints clean.
 
 mod auth;
+mod errors;
 mod field;
 mod identity;
 mod object;
+pub(super) mod paging;
 mod plan;
 mod provider;
 mod sample;
@@ -53,23 +55,49 @@ pub enum DraftError {
     NoId(String, String),
 }
 
+/// What is to be drafted.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted<'a> {
+    /// The provider's name in service ids.
+    pub provider: &'a str,
+    /// Where things are made, e.g. `/v2/droplets`.
+    pub path: &'a str,
+    /// The text of the provider's file, where there is one already.
+    pub provider_toml: Option<&'a str>,
+}
+
+impl<'a> Wanted<'a> {
+    /// The things made at `path` of a provider that is new.
+    #[must_use]
+    pub fn new(provider: &'a str, path: &'a str) -> Self {
+        Self { provider, path, provider_toml: None }
+    }
+}
+
 /// So often what does not agree is left out, until the rest does.
 const MOST_TRIES: usize = 4;
 
-/// Drafts the manifest of what is made at `path`, e.g. `/v2/droplets`, and that of its `provider`.
+/// Drafts the manifest of what is made at a path, and that of its provider.
 ///
 /// # Errors
 /// When the description does not say how such a thing is made, read and removed.
-pub fn draft(description: &Description, provider: &str, path: &str) -> Result<Draft, DraftError> {
-    let plan = plan::Plan::of(description, path)?;
+pub fn draft(description: &Description, wanted: &Wanted<'_>) -> Result<Draft, DraftError> {
+    let provider = wanted.provider;
+    let plan = plan::Plan::of(description, wanted.path)?;
     let object = object::Object::of(&plan)?;
+    let paging = plan.list.as_ref().and_then(|list| paging::paging(list, &object));
+    let choice = paging::choose(paging.as_ref(), plan.list.as_ref(), wanted.provider_toml);
     let thing = toml::snake(&object::singular(plan.thing())).replace('_', "-");
-    let provider_toml = provider::provider(description, provider, &plan);
+    let provider_toml = match wanted.provider_toml {
+        Some(known) => known.to_owned(),
+        None => provider::provider(description, provider, &plan, paging.as_ref()),
+    };
     let mut left_out = BTreeSet::new();
     let mut tries = 0;
     loop {
         let fields = field::Fields::of(&plan, &object, &left_out);
-        let service_toml = service::Page::new(&plan, &object, &fields, &left_out).write();
+        let service_toml =
+            service::Page::new(&plan, &object, &fields, &left_out).paged(&choice).write();
         let mut draft = Draft {
             thing: thing.clone(),
             provider_toml: provider_toml.clone(),

@@ -185,7 +185,7 @@ fn likelihood(name: &str, thing: &str) -> usize {
     }
 }
 
-fn is_array(schemas: &[Schema<'_>]) -> bool {
+pub(super) fn is_array(schemas: &[Schema<'_>]) -> bool {
     schemas.iter().flat_map(Schema::shapes).any(|shape| shape.types().contains(&"array"))
 }
 

@@ -73,7 +73,7 @@ impl<'a> Plan<'a> {
         Ok(plan)
     }
 
-    fn operations(&self) -> impl Iterator<Item = Operation<'a>> {
+    pub(super) fn operations(&self) -> impl Iterator<Item = Operation<'a>> {
         let always = [self.create, self.read, self.delete];
         always.into_iter().chain(self.list).chain(self.update)
     }

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::field::{Field, Fields};
 use super::object::{Object, singular};
+use super::paging::Choice;
 use super::plan::{Line, Plan};
 use super::provider::words;
 use super::sample::kind;
@@ -23,6 +24,7 @@ pub(super) struct Page<'p, 'a> {
     pub(super) object: &'p Object<'a>,
     pub(super) fields: &'p Fields<'a>,
     pub(super) left_out: &'p BTreeSet<String>,
+    paging: Option<&'p Choice>,
     text: String,
 }
 
@@ -33,7 +35,12 @@ impl<'p, 'a> Page<'p, 'a> {
         fields: &'p Fields<'a>,
         left_out: &'p BTreeSet<String>,
     ) -> Self {
-        Self { plan, object, fields, left_out, text: String::new() }
+        Self { plan, object, fields, left_out, paging: None, text: String::new() }
+    }
+
+    /// The same, with what it says about how its list goes on.
+    pub(super) fn paged(self, paging: &'p Choice) -> Self {
+        Self { paging: Some(paging), ..self }
     }
 
     /// The text of the file.
@@ -285,11 +292,23 @@ impl<'p, 'a> Page<'p, 'a> {
             self.set("by", &text("name"));
             self.request(&line);
             self.set("items", &text(&items));
+            self.paging();
             self.set("match", &text(&format!("{{{{ object.{name} == name }}}}")));
         }
-        self.line("\n[list]");
+        self.line("");
+        for advice in self.paging.into_iter().flat_map(|paging| &paging.advice) {
+            self.line(advice);
+        }
+        self.line("[list]");
         self.request(&line);
         self.set("items", &text(&items));
+        self.paging();
+    }
+
+    fn paging(&mut self) {
+        if let Some(name) = self.paging.and_then(|paging| paging.name.as_ref()) {
+            self.set("paging", &text(name));
+        }
     }
 }
 

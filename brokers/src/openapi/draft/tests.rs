@@ -6,14 +6,14 @@ mod provider;
 
 use expect_test::{Expect, expect, expect_file};
 
-use super::{Draft, draft};
+use super::{Draft, Wanted, draft};
 use crate::openapi::Description;
 
 const DESCRIPTION: &str = include_str!("tests/things.yaml");
 
 fn refused(path: &str, expected: &Expect) {
     let description = Description::read(DESCRIPTION).unwrap();
-    expected.assert_eq(&draft(&description, "things", path).unwrap_err().to_string());
+    expected.assert_eq(&draft(&description, &Wanted::new("things", path)).unwrap_err().to_string());
 }
 
 #[test]
@@ -41,7 +41,7 @@ fn a_collection_becomes_a_manifest() {
     let description = Description::read(DESCRIPTION).unwrap();
     let path = "/accounts/{accountId}/groups/{group-id}/policies";
     assert_eq!(description.collections(), [path, "/files", "/jobs", "/marks"]);
-    let draft = draft(&description, "things", path).unwrap();
+    let draft = draft(&description, &Wanted::new("things", path)).unwrap();
     assert!(draft.problems.is_empty(), "{:?}", draft.problems);
     assert_eq!(draft.thing, "policy");
     expect_file!["tests/provider.toml"].assert_eq(&draft.provider_toml);
@@ -88,7 +88,8 @@ paths:
 
 /// What is drafted of `path`, without anything left open.
 fn drafted(description: &str, path: &str) -> Draft {
-    let draft = draft(&Description::read(description).unwrap(), "example", path).unwrap();
+    let draft =
+        draft(&Description::read(description).unwrap(), &Wanted::new("example", path)).unwrap();
     assert_eq!(draft.problems, Vec::<String>::new(), "{}", draft.service_toml);
     draft
 }

@@ -7,12 +7,14 @@ mod paths;
 mod request;
 mod segment;
 mod service;
+mod shared;
 #[cfg(test)]
 mod tests;
 
 use provision::diagnostic::Span;
 
 use self::answer::Seen;
+use self::shared::Answers;
 use super::description::Description;
 use super::exceptions::Exceptions;
 use crate::manifest::{Language, Manifest, Provider, Service};
@@ -59,18 +61,21 @@ pub fn lint(manifests: &[Manifest], description: &Description, exceptions: &Exce
     let language = Language::new(crate::local::Settings::default());
     let mut report = Report { services: manifests.len(), ..Report::default() };
     let mut linted = Vec::new();
-    if let Some(first) = manifests.first() {
-        let mut linter = Linter::new("provider", &first.provider, description, &language);
-        linter.provider();
-        report.add(linter.report);
-        linted.push("provider");
-    }
+    let mut answers = Answers::default();
     for manifest in manifests {
         let thing = manifest.file.thing.as_str();
         let mut linter = Linter::new(thing, &manifest.provider, description, &language);
         linter.service(&manifest.service);
         report.add(linter.report);
+        answers.add(linter.answers);
         linted.push(thing);
+    }
+    if let Some(first) = manifests.first() {
+        let mut linter = Linter::new("provider", &first.provider, description, &language);
+        linter.provider();
+        linter.shared(&answers);
+        report.add(linter.report);
+        linted.push("provider");
     }
     exceptions.restart();
     let before = report.findings.len();
@@ -103,6 +108,8 @@ struct Linter<'a> {
     created: Option<Seen<'a>>,
     description: &'a Description,
     language: &'a Language,
+    /// What its requests answer.
+    answers: Answers<'a>,
     report: Report,
 }
 
@@ -114,7 +121,17 @@ impl<'a> Linter<'a> {
         language: &'a Language,
     ) -> Self {
         let report = Report::default();
-        Self { thing, provider, service: None, created: None, description, language, report }
+        let answers = Answers::default();
+        Self {
+            thing,
+            provider,
+            service: None,
+            created: None,
+            description,
+            language,
+            answers,
+            report,
+        }
     }
 
     fn finding(&self, rule: &'static str, at: String, message: String, span: Span) -> Finding {

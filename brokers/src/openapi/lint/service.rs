@@ -83,11 +83,13 @@ impl<'a> Linter<'a> {
         let operation = self.operation(request, scene);
         if let Some(operation) = &operation {
             self.sent(request, operation, scene);
+            self.unpaged(request, operation, &scene.at);
         }
         let place = scene.at.clone();
         let seen = |schemas| operation.as_ref().map(|o| Seen::new(schemas, o.label(), &place));
         let failure = operation.as_ref().and_then(|o| o.failure()).and_then(seen);
         scene.response = operation.as_ref().and_then(|o| o.success()).and_then(seen);
+        self.note(request, scene.response.as_ref(), failure.as_ref());
         let at = |field: &str| format!("{}.{field}", scene.at);
         if let Some(accept) = &request.accept {
             let scene = Scene { response: failure, ..scene.clone() };

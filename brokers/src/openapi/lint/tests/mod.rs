@@ -2,6 +2,7 @@
 
 mod answers;
 mod requests;
+mod shared;
 
 use expect_test::Expect;
 use provision::diagnostic::{Diagnostics, Sources};

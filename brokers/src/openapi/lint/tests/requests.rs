@@ -127,6 +127,9 @@ fn queries_are_declared_and_sent() {
               `GET /things` takes no query parameter `limit`. It has `page`, `owner`.
             unknown-query at list.query.cursor
               `GET /things` takes no query parameter `cursor`. It has `page`, `owner`.
+            unknown-response at paging.cursor.next.cursor.response.next
+              `response.next` leads nowhere: what `GET /things` answers has no `next`
+              there. It has `things`.
         "#]],
     );
     check(
