@@ -62,6 +62,8 @@ pub struct Wanted<'a> {
     pub provider: &'a str,
     /// Where things are made, e.g. `/v2/droplets`.
     pub path: &'a str,
+    /// The service's name in its id; without it, one of the things at `path`.
+    pub name: Option<&'a str>,
     /// The text of the provider's file, where there is one already.
     pub provider_toml: Option<&'a str>,
 }
@@ -70,7 +72,7 @@ impl<'a> Wanted<'a> {
     /// The things made at `path` of a provider that is new.
     #[must_use]
     pub fn new(provider: &'a str, path: &'a str) -> Self {
-        Self { provider, path, provider_toml: None }
+        Self { provider, path, name: None, provider_toml: None }
     }
 }
 
@@ -87,7 +89,10 @@ pub fn draft(description: &Description, wanted: &Wanted<'_>) -> Result<Draft, Dr
     let object = object::Object::of(&plan)?;
     let paging = plan.list.as_ref().and_then(|list| paging::paging(list, &object));
     let choice = paging::choose(paging.as_ref(), plan.list.as_ref(), wanted.provider_toml);
-    let thing = toml::snake(&object::singular(plan.thing())).replace('_', "-");
+    let thing = wanted.name.map_or_else(
+        || toml::snake(&object::singular(plan.thing())).replace('_', "-"),
+        str::to_owned,
+    );
     let provider_toml = match wanted.provider_toml {
         Some(known) => known.to_owned(),
         None => provider::provider(description, provider, &plan, paging.as_ref()),
