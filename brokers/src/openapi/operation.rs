@@ -103,6 +103,19 @@ impl<'a> Operation<'a> {
         })
     }
 
+    /// A whole body that it takes, where one is shown.
+    pub(super) fn example(&self) -> Option<&'a Value> {
+        let body = self.description.resolve(self.node.get("requestBody")?);
+        let contents = body.get("content").and_then(Value::as_object)?;
+        let (_, content) = contents.iter().find(|(kind, _)| is_json(kind))?;
+        let several = || {
+            let first = content.get("examples")?.as_object()?.values().next()?;
+            self.description.resolve(first).get("value")
+        };
+        let of_schema = || self.description.schema(content.get("schema")?).keyword("example");
+        content.get("example").or_else(several).or_else(of_schema).filter(|shown| shown.is_object())
+    }
+
     /// What it answers when all is well; `None` when that is not said.
     pub(super) fn success(&self) -> Option<Vec<Schema<'a>>> {
         self.answers(|status| status.starts_with('2'))

@@ -11,7 +11,7 @@ use super::plan::{Line, Plan};
 use super::provider::words;
 use super::sample::kind;
 use super::secret::Secrecy;
-use super::toml::{is_name, key, snake, table, text, value};
+use super::toml::{article, is_name, key, snake, table, text, value};
 use crate::openapi::operation::Operation;
 
 /// Words of a state in which a thing is ready, the likeliest first.
@@ -67,8 +67,9 @@ impl<'p, 'a> Page<'p, 'a> {
     fn head(&mut self) {
         let thing = singular(self.plan.thing());
         self.line("# A draft; lines with CHECK ask for a person.");
-        let article = if thing.starts_with(['a', 'e', 'i', 'o', 'u']) { "An" } else { "A" };
-        self.set("description", &text(&format!("{article} {}.", words(&snake(&thing)))));
+        let thing_words = words(&snake(&thing));
+        let article = article(&thing_words);
+        self.set("description", &text(&format!("{article} {thing_words}.")));
         self.line("# CHECK: database, storage and domain hold data and are protected.");
         self.set("kind", &text(kind_of(&thing)));
         if !self.plan.has_parts() {
@@ -260,7 +261,9 @@ impl<'p, 'a> Page<'p, 'a> {
 
     /// The field that tells a state, with the value that means ready.
     pub(super) fn state(&self) -> Option<(&'static str, String)> {
-        ["status", "state"].into_iter().find_map(|name| {
+        let states = ["status", "state"].into_iter();
+        // What a param sets is what somebody wants, and says nothing about being ready.
+        states.filter(|name| !self.is_param(name)).find_map(|name| {
             let schema = self.object.field(name)?;
             let shapes = schema.shapes();
             let values: Vec<&str> = shapes

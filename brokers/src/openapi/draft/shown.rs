@@ -12,6 +12,9 @@ use crate::openapi::schema::Schema;
 /// So many outputs are drafted.
 const MOST_OUTPUTS: usize = 12;
 
+/// What an output may be: what another instance may take, whole.
+const OF_OUTPUTS: [&str; 5] = ["string", "integer", "number", "boolean", "texts"];
+
 /// Fields that say something about an answer and nothing about what was made.
 const OF_ANSWERS: [&str; 6] = ["message", "status", "state", "warning", "request_id", "object"];
 
@@ -21,10 +24,10 @@ impl<'a> Page<'_, 'a> {
         let mut shown: Vec<(&str, Schema<'a>)> = Vec::new();
         for name in self.object.names() {
             let Some(schema) = self.object.field(name).filter(|_| is_name(name)) else { continue };
-            let is_scalar = ["string", "integer", "number", "boolean"].contains(&kind(&schema));
+            let is_shown = OF_OUTPUTS.contains(&kind(&schema));
             let is_out = self.left_out.contains(&format!("outputs.{name}"));
             let is_known = self.is_param(name) || name == self.object.id;
-            if is_scalar && !is_out && !is_known && !schema.says("writeOnly") {
+            if is_shown && !is_out && !is_known && !schema.says("writeOnly") {
                 shown.push((name, schema));
             }
         }
@@ -80,7 +83,7 @@ impl<'a> Page<'_, 'a> {
         self.set("value", &text(&format!("{{{{ object.{name} }}}}")));
     }
 
-    fn is_param(&self, name: &str) -> bool {
+    pub(super) fn is_param(&self, name: &str) -> bool {
         self.fields.params.iter().chain(&self.fields.name).any(|field| field.name == name)
     }
 

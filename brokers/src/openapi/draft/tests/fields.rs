@@ -112,3 +112,69 @@ fn what_create_alone_shows_is_kept() {
     "#]]
     .assert_eq(&part(&text, "[example.created]"));
 }
+
+#[test]
+fn a_list_of_texts_is_an_output() {
+    let shown = "{ id: { type: integer }, ipv4: { type: array, items: { type: string }, \
+                 example: [192.0.2.1] }, disks: { type: array, items: { type: object } } }";
+    let text = drafted(&boxes("{ size: { type: integer } }", "{}", shown), "/boxes").service_toml;
+    assert!(part(&text, "[outputs.ipv4]").contains("value = \"{{ object.ipv4 }}\""), "{text}");
+    assert!(part(&text, "[example.object]").contains("ipv4 = [\"192.0.2.1\"]"), "{text}");
+    assert!(!text.contains("[outputs.disks]"), "{text}");
+}
+
+#[test]
+fn things_are_called_by_their_user_names_too() {
+    let shown = "{ id: { type: integer }, username: { type: string } }";
+    let create = "{ username: { type: string }, email: { type: string } }";
+    let text = drafted(&boxes(create, create, shown), "/boxes").service_toml;
+    assert!(part(&text, "[name]").contains("read = \"{{ object.username }}\""), "{text}");
+}
+
+#[test]
+fn what_a_param_sets_is_not_waited_for() {
+    let shown = "{ id: { type: integer }, status: { type: string, enum: [active, disabled] } }";
+    let text = boxes("{ size: { type: integer } }", "{}", shown);
+    assert!(drafted(&text, "/boxes").service_toml.contains("[wait]"));
+    let create = "{ status: { type: string, enum: [active, disabled] } }";
+    assert!(!drafted(&boxes(create, create, shown), "/boxes").service_toml.contains("[wait]"));
+}
+
+#[test]
+fn patterns_and_values_are_kept_where_they_are_plain() {
+    let create = "{ mode: { anyOf: [{ type: string, enum: [on, off] }, { type: 'null' }] }, \
+                  code: { type: string, pattern: '^[A-Z]+$' }, \
+                  kind: { type: string, pattern: '^(a|b)$' }, \
+                  other: { type: string, pattern: '^a$|^b$' } }";
+    let shown = "{ id: { type: integer } }";
+    let text = drafted(&boxes(create, create, shown), "/boxes").service_toml;
+    assert!(part(&text, "[params.mode]").contains("enum = [\"on\", \"off\"]"), "{text}");
+    assert!(part(&text, "[params.code]").contains("pattern = \"[A-Z]+\""), "{text}");
+    assert!(part(&text, "[params.kind]").contains("pattern = \"(a|b)\""), "{text}");
+    assert!(!part(&text, "[params.other]").contains("pattern"), "{text}");
+}
+
+#[test]
+fn examples_are_those_of_the_description() {
+    let create = "{ name: { type: string }, size: { type: integer }, place: { type: string } }";
+    let shown = "{ id: { type: integer, example: 12 }, name: { type: string } }";
+    let text = boxes(create, create, shown);
+    let text = text.replacen(
+        "application/json: {",
+        "application/json: { example: { name: crate, size: 7, place: [1] },",
+        1,
+    );
+    let text = drafted(&text, "/boxes").service_toml;
+    expect![[r#"
+        [example]
+        name = "crate"
+
+        [example.params]
+        size = 7
+
+        [example.object]
+        id = 12
+        name = "{{ name }}"
+    "#]]
+    .assert_eq(&text[text.find("[example]").unwrap()..]);
+}
