@@ -12,10 +12,16 @@ components:
   schemas:
     Box: { type: object, properties: { id: { type: integer }, name: { type: string } } }
   requestBodies:
-    Box: { content: { application/json: { schema: { type: object, properties: { name: { type: string } } } } } }
+    Box:
+      content:
+        application/json: { schema: { type: object, properties: { name: { type: string } } } }
   responses:
     Box: { content: { application/json: { schema: { $ref: "#/components/schemas/Box" } } } }
 paths:
+  /user/boxes:
+    post:
+      requestBody: { $ref: "#/components/requestBodies/Box" }
+      responses: { 201: { $ref: "#/components/responses/Box" } }
   /boxes:
     post:
       requestBody: { $ref: "#/components/requestBodies/Box" }
@@ -78,4 +84,17 @@ fn services_may_have_another_name() {
     sandbox.run("broker lint --openapi acme.yaml").ok();
     let output = sandbox.run(&format!("{rooms} --name provider")).exits(64);
     assert!(output.stderr.contains("`provider` cannot be the name of a service."), "{output}");
+}
+
+#[test]
+fn things_may_be_read_elsewhere() {
+    let sandbox = described("acme.yaml");
+    let line = "broker new --openapi acme.yaml --path /user/boxes";
+    let output = sandbox.run(line).exits(1);
+    assert!(output.stderr.contains("There is no `GET /user/boxes/{…}`."), "{output}");
+    assert!(output.stderr.contains("`GET /boxes/{id}` answers the same"), "{output}");
+    assert!(output.stderr.contains("--item-path '/boxes/{id}'"), "{output}");
+    sandbox.run(&format!("{line} --item-path /boxes/{{id}}")).ok();
+    assert!(sandbox.read("brokers/acme/box.toml").contains("GET /boxes/{{ id }}"));
+    sandbox.run("broker lint --openapi acme.yaml").ok();
 }

@@ -82,6 +82,15 @@ impl<'a> Schema<'a> {
         outer.or_else(|| self.shapes().first().and_then(|shape| shape.keyword(key)))
     }
 
+    /// Whether it is written in the same place.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        let place = |schema: &Self| {
+            let nodes = schema.nodes.iter().map(|node| self.description.resolve(node));
+            nodes.map(ptr::from_ref).collect::<Vec<_>>()
+        };
+        place(self) == place(other)
+    }
+
     /// Whether only answers have it.
     pub(super) fn is_read_only(&self) -> bool {
         self.says("readOnly")

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use brokers::openapi::{Description, Wanted, draft};
+use brokers::openapi::{Description, DraftError, Wanted, draft};
 use serde_json::json;
 
 use crate::context::Context;
@@ -21,6 +21,10 @@ pub struct Args {
     /// Where things are made, e.g. `/v2/things`
     #[arg(long, value_name = "PATH")]
     path: String,
+    /// Where one of them is read, changed and removed, where that is not below `--path`, e.g.
+    /// `/things/{id}` of what is posted to `/user/things`
+    #[arg(long, value_name = "PATH")]
+    item_path: Option<String>,
     /// The provider's name in service ids; without it, the name of the description's file up to its
     /// first dot
     #[arg(long, value_name = "NAME")]
@@ -62,13 +66,13 @@ pub fn run(context: &mut Context, args: &Args) -> super::super::Answer {
     let known = fs::read_to_string(folder.join("provider.toml")).ok();
     let wanted = Wanted {
         provider_toml: known.as_deref(),
+        item_path: args.item_path.as_deref(),
         name: name.as_deref(),
         ..Wanted::new(&provider, &args.path)
     };
     let draft = draft(&description, &wanted).map_err(|error| {
         let summary = sentence(&error.to_string());
-        let help = "`--path` is the path that things are posted to, as the description writes it.";
-        Failure::with_help(Exit::Error, "draft", summary, help)
+        Failure::with_help(Exit::Error, "draft", summary, help(&error))
     })?;
     let service = (format!("{}.toml", draft.thing), &draft.service_toml);
     let mut files = vec![service];
@@ -103,6 +107,20 @@ pub fn run(context: &mut Context, args: &Args) -> super::super::Answer {
         out("Read them, then `prov broker lint` and `prov broker test`.");
     }
     Ok(Exit::Done)
+}
+
+/// What to do about a draft that cannot be made.
+fn help(error: &DraftError) -> String {
+    match error {
+        DraftError::NoItem(_, _, Some(guess)) => format!(
+            "`GET {guess}` answers the same: say `--item-path '{guess}'`, if that is where it is read."
+        ),
+        DraftError::NoItem(_, _, None) => {
+            "If things are read and removed at another path, say `--item-path PATH`.".to_owned()
+        }
+        _ => "`--path` is the path that things are posted to, as the description writes it."
+            .to_owned(),
+    }
 }
 
 /// A name of a provider or service, when it can be one.

@@ -44,15 +44,18 @@ pub enum DraftError {
     /// Nothing is made there.
     #[error("there is no `POST {0}`{1}")]
     NoCreate(String, String),
-    /// What is made cannot be read or removed.
+    /// What is made cannot be read or removed there, and where the same is answered.
     #[error("there is no `{0} {1}`")]
-    NoItem(String, String),
+    NoItem(String, String, Option<String>),
     /// It is made from files.
     #[error("`{0}` takes neither JSON nor a form")]
     OtherBody(String),
     /// What is made has no id.
     #[error("no id is in what both `{0}` and `{1}` answer")]
     NoId(String, String),
+    /// A part of the path of a thing is nowhere in the answer.
+    #[error("nothing in what `{0}` answers says what `{{{1}}}` is")]
+    NoPart(String, String),
 }
 
 /// What is to be drafted.
@@ -62,6 +65,8 @@ pub struct Wanted<'a> {
     pub provider: &'a str,
     /// Where things are made, e.g. `/v2/droplets`.
     pub path: &'a str,
+    /// Where one of them is read, changed and removed, where that is not below `path`.
+    pub item_path: Option<&'a str>,
     /// The service's name in its id; without it, one of the things at `path`.
     pub name: Option<&'a str>,
     /// The text of the provider's file, where there is one already.
@@ -72,7 +77,7 @@ impl<'a> Wanted<'a> {
     /// The things made at `path` of a provider that is new.
     #[must_use]
     pub fn new(provider: &'a str, path: &'a str) -> Self {
-        Self { provider, path, name: None, provider_toml: None }
+        Self { provider, path, item_path: None, name: None, provider_toml: None }
     }
 }
 
@@ -85,7 +90,7 @@ const MOST_TRIES: usize = 4;
 /// When the description does not say how such a thing is made, read and removed.
 pub fn draft(description: &Description, wanted: &Wanted<'_>) -> Result<Draft, DraftError> {
     let provider = wanted.provider;
-    let plan = plan::Plan::of(description, wanted.path)?;
+    let plan = plan::Plan::of(description, wanted)?;
     let object = object::Object::of(&plan)?;
     let paging = plan.list.as_ref().and_then(|list| paging::paging(list, &object));
     let choice = paging::choose(paging.as_ref(), plan.list.as_ref(), wanted.provider_toml);

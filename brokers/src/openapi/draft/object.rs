@@ -2,7 +2,8 @@
 
 use super::DraftError;
 use super::identity::Identity;
-use super::plan::Plan;
+use super::plan::{Outer, Plan};
+use super::sample::kind;
 use super::toml::{is_name, snake};
 use crate::openapi::schema::{Reach, Schema, items_of, reach};
 
@@ -14,6 +15,9 @@ pub(super) struct Object<'a> {
     pub(super) id: String,
     /// Whether that is certain.
     pub(super) is_sure: bool,
+    /// The other parts of its path that it tells: the name of the part, the way to it, and whether
+    /// that is certain.
+    pub(super) outer: Vec<(String, Vec<String>, bool)>,
     /// In the answer to create, as an expression.
     pub(super) created: String,
     /// In the answer to read.
@@ -69,8 +73,15 @@ impl<'a> Object<'a> {
         let items = listed.flatten().zip(in_list.as_ref());
         let items = items.and_then(|(schemas, route)| items_of(&followed(&schemas, route)));
         let made = created.as_deref().map(|created| followed(created, &found.in_created));
+        let outer = plan.outer.iter().map(|outer| {
+            let (way, is_sure) = way_to(outer, &found.schemas)
+                .ok_or_else(|| DraftError::NoPart(plan.read.label(), outer.key.clone()))?;
+            Ok((outer.key.clone(), way, is_sure))
+        });
+        let outer = outer.collect::<Result<_, DraftError>>()?;
         Ok(Self {
             thing,
+            outer,
             made: made.unwrap_or_default(),
             created: expression(&found.in_created),
             read: expression(&found.in_read),
@@ -109,6 +120,22 @@ impl<'a> Object<'a> {
     pub(super) fn names(&self) -> Vec<&'a str> {
         names_of(&self.schemas)
     }
+}
+
+/// The way to a part of the path in the object: a field of its name, or what names the one in it.
+fn way_to(outer: &Outer<'_>, schemas: &[Schema<'_>]) -> Option<(Vec<String>, bool)> {
+    const WORDS: [&str; 6] = ["login", "username", "slug", "name", "key", "id"];
+    const NUMBERS: [&str; 3] = ["id", "number", "index"];
+    let known = names_of(schemas);
+    let field = known.into_iter().find(|name| snake(name) == outer.key && is_name(name))?;
+    let inner = followed(schemas, &[field]);
+    let names = names_of(&inner);
+    if names.is_empty() {
+        return (!is_array(&inner)).then(|| (vec![field.to_owned()], true));
+    }
+    let likely: &[&str] = if kind(&outer.schema) == "integer" { &NUMBERS } else { &WORDS };
+    let found = likely.iter().find(|name| names.contains(name))?;
+    Some((vec![field.to_owned(), (*found).to_owned()], false))
 }
 
 /// The schema of a field, when it is described.

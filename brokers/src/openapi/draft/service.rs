@@ -89,20 +89,26 @@ impl<'p, 'a> Page<'p, 'a> {
     /// The id, where it has several parts; a table, so it comes behind what is none.
     fn id(&mut self) {
         let own = self.plan.own_part();
-        let parents: Vec<String> = self.parents().map(str::to_owned).collect();
-        let format: String = parents.iter().map(|parent| format!("{{{parent}}}:")).collect();
+        let parents: Vec<String> = self.plan.parents().map(str::to_owned).collect();
+        let outer = self.object.outer.iter().map(|(key, ..)| key);
+        let all = parents.iter().chain(outer);
+        let format: String = all.map(|parent| format!("{{{parent}}}:")).collect();
         self.line("\n[id]");
         self.set("format", &text(&format!("{format}{{{own}}}")));
         for parent in &parents {
             self.set(parent, &text(&format!("{{{{ params.{parent} }}}}")));
         }
+        for (key, way, is_sure) in &self.object.outer {
+            let way = way.join(".");
+            if !is_sure {
+                self.line(&format!(
+                    "# CHECK: that `{way}` is what the path's `{{{key}}}` asks for."
+                ));
+            }
+            self.set(key, &text(&format!("{{{{ object.{way} }}}}")));
+        }
         self.unsure();
-        self.set(own, &text(&format!("{{{{ object.{} }}}}", self.object.id)));
-    }
-
-    fn parents(&self) -> impl Iterator<Item = &'p str> {
-        let anchors = self.plan.anchors.iter().filter(|anchor| !anchor.is_provider);
-        anchors.map(|anchor| anchor.key.as_str())
+        self.set(&own, &text(&format!("{{{{ object.{} }}}}", self.object.id)));
     }
 
     fn name(&mut self) {

@@ -135,6 +135,12 @@ impl<'a> Page<'_, 'a> {
         let mut object = Map::new();
         let own = self.object.field(&self.object.id).map(|schema| sample(&schema, 0));
         object.insert(self.object.id.clone(), own.unwrap_or_else(|| json!("example-id")));
+        for (_, way, _) in &self.object.outer {
+            if let [field, rest @ ..] = way.as_slice() {
+                let of = rest.iter().rev().fold(json!("example"), |of, name| json!({ name: of }));
+                object.insert(field.clone(), of);
+            }
+        }
         for (name, schema) in self.shown() {
             object.entry(name).or_insert_with(|| sample(&schema, 0));
         }

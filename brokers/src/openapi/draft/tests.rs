@@ -2,6 +2,7 @@
 
 mod fields;
 mod identity;
+mod places;
 mod provider;
 
 use expect_test::{Expect, expect, expect_file};

@@ -3,18 +3,19 @@
 mod answer;
 mod body;
 mod composed;
+mod everywhere;
 mod paths;
 mod request;
 mod segment;
 mod service;
-mod shared;
+
 #[cfg(test)]
 mod tests;
 
 use provision::diagnostic::Span;
 
 use self::answer::Seen;
-use self::shared::Answers;
+use self::everywhere::Answers;
 use super::description::Description;
 use super::exceptions::Exceptions;
 use crate::manifest::{Language, Manifest, Provider, Service};

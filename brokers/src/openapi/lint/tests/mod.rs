@@ -1,8 +1,8 @@
 //! One small description, and services that agree with it or do not.
 
 mod answers;
+mod everywhere;
 mod requests;
-mod shared;
 
 use expect_test::Expect;
 use provision::diagnostic::{Diagnostics, Sources};
