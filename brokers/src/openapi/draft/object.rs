@@ -4,6 +4,7 @@ use super::DraftError;
 use super::identity::Identity;
 use super::plan::{Outer, Plan};
 use super::sample::kind;
+use super::secret::{Secrecy, secrecy};
 use super::toml::{is_name, snake};
 use crate::openapi::schema::{Reach, Schema, items_of, reach};
 
@@ -59,6 +60,11 @@ impl<'a> Object<'a> {
             let in_read = route(&read, &[&candidate.name], thing, false)?;
             let schemas = read.as_deref().map(|read| followed(read, &in_read)).unwrap_or_default();
             let own = described(&schemas, &candidate.name);
+            // Ids are in paths, plans and journals for everybody to see.
+            let is_secret = |own| secrecy(&candidate.name, own, thing) == Secrecy::Secret;
+            if own.as_ref().is_some_and(is_secret) {
+                return None;
+            }
             let misfit = identity.misfit(candidate, own.as_ref());
             // What is deeper inside belongs to something else.
             let far = (candidate.is_far(), in_read.len(), misfit, candidate.rank());

@@ -61,7 +61,8 @@ fn is_named(name: &str) -> bool {
         .strip_suffix("_token")
         .and_then(|before| before.rsplit('_').next())
         .is_some_and(|word| PLAIN_TOKENS.contains(&word));
-    !is_plain_token && ENDS.iter().any(|end| plain.ends_with(end))
+    let is_pass = name == "pass" || name.ends_with("_pass");
+    is_pass || !is_plain_token && ENDS.iter().any(|end| plain.ends_with(end))
 }
 
 /// A value of a secret is one; that of a variable may be.

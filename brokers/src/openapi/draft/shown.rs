@@ -58,8 +58,12 @@ impl<'a> Page<'_, 'a> {
         self.set("value", &text(&format!("{{{{ object.{} }}}}", self.object.id)));
         for (name, schema) in self.shown().into_iter().filter(|(name, _)| snake(name) != id) {
             self.line("");
+            let secrecy = secrecy(name, &schema, self.object.thing);
+            if secrecy == Secrecy::Perhaps {
+                self.line("# CHECK: `sensitive = true` where it holds a secret.");
+            }
             self.output(name, &schema);
-            if secrecy(name, &schema, self.object.thing) == Secrecy::Secret {
+            if secrecy == Secrecy::Secret {
                 self.set("sensitive", "true");
             }
         }

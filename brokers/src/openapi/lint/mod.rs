@@ -8,7 +8,6 @@ mod paths;
 mod request;
 mod segment;
 mod service;
-
 #[cfg(test)]
 mod tests;
 

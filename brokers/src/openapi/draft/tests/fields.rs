@@ -44,6 +44,7 @@ fn secrets_are_sensitive() {
         "accessKey",
         "apiKey",
         "authorization_header",
+        "root_pass",
         "webhookSecret",
         "public_key",
         "idempotency_key",
@@ -69,6 +70,7 @@ fn secrets_are_sensitive() {
             "[params.accessKey]",
             "[params.apiKey]",
             "[params.authorization_header]",
+            "[params.root_pass]",
             "[params.webhookSecret]",
             "[params.pin]",
             "[params.word]",
@@ -78,12 +80,23 @@ fn secrets_are_sensitive() {
 }
 
 #[test]
+fn a_secret_is_no_id() {
+    let shown = "{ token: { type: string }, box: { type: string } }";
+    let text = drafted(&boxes("{}", "{}", shown), "/boxes").service_toml;
+    assert!(text.contains("id = \"{{ object.box }}\""), "{text}");
+    assert_eq!(with(&text, "sensitive = true"), ["[outputs.token]"]);
+}
+
+#[test]
 fn what_may_hold_a_secret_is_looked_at() {
     let create = "{ key: { type: string }, \
                   value: { type: string, description: The value of the environment variable. } }";
     let text = drafted(&boxes(create, create, "{ id: { type: integer } }"), "/boxes").service_toml;
     assert_eq!(with(&text, "# CHECK: `sensitive = true`"), ["[params.value]"]);
     assert_eq!(with(&text, "sensitive"), [""; 0]);
+    let shown = create.replacen('{', "{ id: { type: integer },", 1);
+    let text = drafted(&boxes("{}", "{}", &shown), "/boxes").service_toml;
+    assert_eq!(with(&text, "# CHECK: `sensitive = true`"), ["[outputs.value]"]);
 }
 
 #[test]
