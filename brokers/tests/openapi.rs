@@ -13,7 +13,7 @@ use std::{env, fs};
 
 use brokers::catalog;
 use brokers::manifest::{self, File, Manifest};
-use brokers::openapi::{Description, Exceptions, Report, draft, lint};
+use brokers::openapi::{Description, Exceptions, Report, Wanted, draft, lint};
 use provision::diagnostic::{Diagnostics, Sources};
 
 fn folder() -> PathBuf {
@@ -137,7 +137,7 @@ fn every_collection_can_be_drafted() {
     for (provider, description) in &descriptions {
         let (mut drafted, mut refused) = (Vec::new(), Vec::new());
         for path in description.collections() {
-            match draft(description, provider, path) {
+            match draft(description, &Wanted::new(provider, path)) {
                 Ok(draft) if draft.problems.is_empty() => drafted.push(path),
                 Ok(draft) => {
                     wrong.push(format!("{provider} {path}\n    {}", draft.problems.join("\n    ")));

@@ -249,3 +249,64 @@ fn a_proxy_is_used() {
     sandbox.run("apply").ok();
     assert!(proxy.lines().contains(&"POST http://provider.invalid/v2/domains".to_owned()));
 }
+
+/// A provider of the project that takes its credential in the query.
+fn with_key(url: &str) -> Sandbox {
+    let sandbox = sandbox().env("ACME_TOKEN", "a secret/key").env("ACME_API_URL", url);
+    let provider = r#"
+name = "Acme"
+base_url = "https://api.acme.test"
+base_url_env = ["ACME_API_URL"]
+[[auth]]
+secrets = { token = ["ACME_TOKEN"] }
+query = { key = "{{ token }}" }
+[errors]
+message = "{{ response.message }}"
+[paging.default]
+next_url = "{{ response.next }}"
+"#;
+    let service = r#"
+description = "A box."
+kind = "resource"
+id = "{{ object.id }}"
+[name]
+read = "{{ object.name }}"
+[create]
+request = "POST /boxes"
+body = { name = "{{ name }}" }
+[read]
+request = "GET /boxes/{{ id }}"
+[find]
+by = "name"
+request = "GET /boxes"
+items = "{{ response.boxes }}"
+match = "{{ object.name == name }}"
+[delete]
+request = "DELETE /boxes/{{ id }}"
+"#;
+    sandbox.file("brokers/acme/provider.toml", provider);
+    sandbox.file("brokers/acme/box.toml", service);
+    let instance =
+        "project = 'shop'\n[[instances]]\nref = 'box'\nservice = 'acme-box'\nname = 'a'\n";
+    sandbox.file("prov.toml", instance);
+    sandbox
+}
+
+#[test]
+fn a_credential_in_the_query_is_sent_and_not_shown() {
+    let cloud = Cloud::new(|asked| match asked.line.split(' ').next() {
+        Some("GET") if asked.line.contains("page=2") => Reply::Json(200, r#"{"boxes":[]}"#.into()),
+        Some("GET") => Reply::Json(200, r#"{"boxes":[],"next":"/boxes?page=2"}"#.into()),
+        _ => Reply::Json(400, r#"{"message":"no box for key=a+secret%2Fkey"}"#.into()),
+    });
+    let output = with_key(&cloud.url).run("-vv apply");
+    assert_eq!(output.status, 3, "{output}");
+    let lines = cloud.lines();
+    let key = "key=a+secret%2Fkey";
+    assert_eq!(lines.first().unwrap(), &format!("GET /boxes?{key}"), "{output}");
+    assert_eq!(lines.get(1).unwrap(), &format!("GET /boxes?page=2&{key}"), "{output}");
+    assert_eq!(lines.last().unwrap(), &format!("POST /boxes?{key}"), "{output}");
+    assert!(output.stderr.contains("key=(sensitive)"), "{output}");
+    assert!(!output.to_string().contains("secret/key"), "{output}");
+    assert!(!output.to_string().contains("secret%2Fkey"), "{output}");
+}

@@ -11,6 +11,7 @@ mod cloud;
 mod credentials;
 mod docs;
 mod doctor;
+mod drafts;
 mod drift;
 mod examples;
 mod faults;

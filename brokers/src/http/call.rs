@@ -18,6 +18,15 @@ pub fn encode_segment(text: &str) -> String {
     }
 }
 
+/// What a query and a form write as it is.
+const QUERY: &AsciiSet = &NON_ALPHANUMERIC.remove(b'*').remove(b'-').remove(b'.').remove(b'_');
+
+/// `text` as a value of a query.
+#[must_use]
+pub fn encode_query(text: &str) -> String {
+    utf8_percent_encode(text, QUERY).to_string().replace("%20", "+")
+}
+
 /// A request, ready to be sent any number of times.
 #[derive(Clone)]
 pub struct Call {

@@ -15,7 +15,7 @@ use provision::broker::{BrokerError, ErrorKind};
 use reqwest::redirect::Policy;
 
 pub use answer::Answer;
-pub use call::{Call, Part, Payload, encode_segment};
+pub use call::{Call, Part, Payload, encode_query, encode_segment};
 pub use limit::Limiter;
 pub use redact::Redactor;
 pub use timer::{RealTimer, Timer};

@@ -35,6 +35,7 @@ impl Redactor {
             secret.to_owned(),
             json.trim_matches('"').to_owned(),
             super::encode_segment(secret),
+            super::encode_query(secret),
             STANDARD.encode(secret),
         ];
         if let Ok(mut known) = self.known.write() {
@@ -129,6 +130,8 @@ mod tests {
         for text in ["s3cr\"et/x", "s3cr\\\"et/x", "s3cr%22et%2Fx", "czNjciJldC94"] {
             assert_eq!(redactor.text(&format!("<{text}>")), "<(sensitive)>", "{text}");
         }
+        redactor.add("in a query~*");
+        assert_eq!(redactor.text("?key=in+a+query%7E*&a=1"), "?key=(sensitive)&a=1");
     }
 
     #[test]

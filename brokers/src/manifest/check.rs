@@ -32,7 +32,7 @@ pub(super) fn provider(
     // What could not be read has been reported, and so has what would have made these names known.
     for auth in provider.auth.iter().filter(|auth| !auth.secrets.is_empty()) {
         let names: Vec<&str> = auth.secrets.iter().map(|(name, _)| name.as_str()).collect();
-        for (_, template) in &auth.headers {
+        for (_, template) in auth.headers.iter().chain(&auth.query) {
             checker.template(template, &[&names]);
         }
     }

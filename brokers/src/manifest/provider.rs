@@ -58,6 +58,8 @@ pub struct Auth {
     pub secrets: Vec<(String, Vec<String>)>,
     /// The headers it sends.
     pub headers: Vec<(String, Template)>,
+    /// The query it sends with every request.
+    pub query: Vec<(String, Template)>,
     /// Where to get one.
     pub help: Option<String>,
 }
@@ -236,6 +238,7 @@ impl Auth {
         let auth = Self {
             secrets: secrets.unwrap_or_default(),
             headers: fields.templates("headers"),
+            query: fields.templates("query"),
             help: fields.text("help"),
         };
         fields.done();

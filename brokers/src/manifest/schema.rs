@@ -154,6 +154,7 @@ fn provider() -> Value {
                 json!({ "type": "array", "items": closed(&["secrets"], fields(&[
             ("secrets", tables(reference("texts"))),
             ("headers", reference("expressions")),
+            ("query", reference("expressions")),
             ("help", text("Where to get one.")),
         ])) }),
             ),

@@ -149,6 +149,11 @@ impl Description {
         schemes.into_iter().flatten().map(|(name, scheme)| (name, self.resolve(scheme)))
     }
 
+    /// Which schemes a request needs: a list of ways, each an object of names.
+    pub(super) fn security(&self) -> Option<&Value> {
+        self.root.get("security")
+    }
+
     /// Every path with what it holds.
     pub(super) fn paths(&self) -> impl Iterator<Item = (&str, &Value)> {
         let paths = self.root.get("paths").and_then(Value::as_object).into_iter().flatten();

@@ -10,6 +10,6 @@ mod operation;
 mod schema;
 
 pub use description::{Description, DescriptionError};
-pub use draft::{Draft, DraftError, draft};
+pub use draft::{Draft, DraftError, Wanted, draft};
 pub use exceptions::Exceptions;
 pub use lint::{Finding, Report, lint};

@@ -103,6 +103,19 @@ impl<'a> Operation<'a> {
         })
     }
 
+    /// A whole body that it takes, where one is shown.
+    pub(super) fn example(&self) -> Option<&'a Value> {
+        let body = self.description.resolve(self.node.get("requestBody")?);
+        let contents = body.get("content").and_then(Value::as_object)?;
+        let (_, content) = contents.iter().find(|(kind, _)| is_json(kind))?;
+        let several = || {
+            let first = content.get("examples")?.as_object()?.values().next()?;
+            self.description.resolve(first).get("value")
+        };
+        let of_schema = || self.description.schema(content.get("schema")?).keyword("example");
+        content.get("example").or_else(several).or_else(of_schema).filter(|shown| shown.is_object())
+    }
+
     /// What it answers when all is well; `None` when that is not said.
     pub(super) fn success(&self) -> Option<Vec<Schema<'a>>> {
         self.answers(|status| status.starts_with('2'))
@@ -134,14 +147,37 @@ impl<'a> Operation<'a> {
         Some((!schemas.is_empty()).then_some(schemas))
     }
 
+    /// Whether an answer is described to have a header, given in lower case.
+    pub(super) fn answers_header(&self, name: &str) -> bool {
+        let responses = self.node.get("responses").and_then(Value::as_object);
+        let good = responses.into_iter().flatten().filter(|(status, _)| status.starts_with('2'));
+        let headers = good
+            .map(|(_, response)| self.description.resolve(response))
+            .filter_map(|response| response.get("headers")?.as_object());
+        headers.flatten().any(|(known, _)| known.eq_ignore_ascii_case(name))
+    }
+
+    /// Which schemes it needs, where it says so itself.
+    pub(super) fn security(&self) -> Option<&'a Value> {
+        self.node.get("security")
+    }
+
     /// The headers that authenticate, in lower case.
     pub(super) fn auth_headers(&self) -> Vec<String> {
-        let named = self.description.security_schemes().filter_map(|(_, scheme)| {
-            let is_header = scheme.get("in").and_then(Value::as_str) == Some("header");
+        self.auth_names("header").chain(["authorization".to_owned()]).collect()
+    }
+
+    /// The query parameters that authenticate, in lower case.
+    pub(super) fn auth_query(&self) -> Vec<String> {
+        self.auth_names("query").collect()
+    }
+
+    fn auth_names(&self, place: &'static str) -> impl Iterator<Item = String> {
+        self.description.security_schemes().filter_map(move |(_, scheme)| {
+            let is_there = scheme.get("in").and_then(Value::as_str) == Some(place);
             let name = scheme.get("name").and_then(Value::as_str);
-            name.filter(|_| is_header).map(str::to_ascii_lowercase)
-        });
-        named.chain(["authorization".to_owned()]).collect()
+            name.filter(|_| is_there).map(str::to_ascii_lowercase)
+        })
     }
 }
 

@@ -81,6 +81,41 @@ impl<'a> Schema<'a> {
         let outer = self.nodes.iter().find_map(|node| node.get(key));
         outer.or_else(|| self.shapes().first().and_then(|shape| shape.keyword(key)))
     }
+
+    /// Whether it is written in the same place.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        let place = |schema: &Self| {
+            let nodes = schema.nodes.iter().map(|node| self.description.resolve(node));
+            nodes.map(ptr::from_ref).collect::<Vec<_>>()
+        };
+        place(self) == place(other)
+    }
+
+    /// Whether only answers have it.
+    pub(super) fn is_read_only(&self) -> bool {
+        self.says("readOnly")
+    }
+
+    /// Whether some part of it says `key = true`.
+    pub(super) fn says(&self, key: &str) -> bool {
+        self.nodes.iter().any(|node| marks(self.description, node, key, 0))
+    }
+}
+
+/// Whether a node says `key = true`: itself, beside its reference, in a part of it, or in each of its
+/// alternatives.
+fn marks(description: &Description, node: &Value, key: &str, depth: usize) -> bool {
+    if depth > MOST_DEPTH || node.get(key) == Some(&Value::Bool(true)) {
+        return depth <= MOST_DEPTH;
+    }
+    let node = description.resolve(node);
+    let parts = |key: &str| node.get(key).and_then(Value::as_array).filter(|p| !p.is_empty());
+    let is_marked = |part: &Value| marks(description, part, key, depth + 1);
+    node.get(key) == Some(&Value::Bool(true))
+        || parts("allOf").is_some_and(|parts| parts.iter().any(is_marked))
+        || ["oneOf", "anyOf"]
+            .iter()
+            .any(|choice| parts(choice).is_some_and(|parts| parts.iter().all(is_marked)))
 }
 
 /// The alternatives of one node, each a list of nodes that hold together.

@@ -25,11 +25,20 @@ pub(super) fn build(exchange: &Exchange<'_>, request: &Request) -> Result<Call, 
     for tree in [&exchange.provider.query, &request.query].into_iter().flatten() {
         merge(&mut call.query, &tree_value(exchange, tree)?);
     }
+    authenticate(exchange, &mut call)?;
     call.headers.extend(exchange.session.headers()?.iter().cloned());
     for tree in [&exchange.provider.headers, &request.headers].into_iter().flatten() {
         merge(&mut call.headers, &tree_value(exchange, tree)?);
     }
     Ok(call)
+}
+
+/// Puts the credential into the query, where it belongs there; nothing else has its place.
+fn authenticate(exchange: &Exchange<'_>, call: &mut Call) -> Result<(), BrokerError> {
+    let credential = exchange.session.query()?;
+    call.query.retain(|(name, _)| !credential.iter().any(|(known, _)| known == name));
+    call.query.extend(credential.iter().cloned());
+    Ok(())
 }
 
 fn tree_value(exchange: &Exchange<'_>, tree: &Tree) -> Result<Option<Value>, BrokerError> {
@@ -140,6 +149,21 @@ pub(crate) fn flatten(prefix: &str, value: &Value, pairs: &mut Vec<(String, Stri
 
 /// Turns `call` to the next page; whether there is one.
 pub(super) fn next_page(
+    exchange: &Exchange<'_>,
+    paging: &Paging,
+    place: (u32, usize),
+    answer: &Answer,
+    call: &mut Call,
+) -> Result<bool, BrokerError> {
+    // Without the credential, pages can be told apart: a link to the next one may leave it out.
+    let credential = exchange.session.query()?;
+    call.query.retain(|(name, _)| !credential.iter().any(|(known, _)| known == name));
+    let is_there = turn(exchange, paging, place, answer, call)?;
+    authenticate(exchange, call)?;
+    Ok(is_there)
+}
+
+fn turn(
     exchange: &Exchange<'_>,
     paging: &Paging,
     (page, count): (u32, usize),

@@ -9,7 +9,7 @@ use tokio::sync::OnceCell;
 use super::exchange::Exchange;
 use crate::http::{Client, Redactor, Timer};
 use crate::local::Settings;
-use crate::manifest::{Auth, Language, Provider, Scope};
+use crate::manifest::{Auth, Language, Provider, Scope, Template};
 
 /// The variable that says how often one call is attempted.
 const ATTEMPTS: &str = "PROV_HTTP_ATTEMPTS";
@@ -45,12 +45,19 @@ pub enum CredentialSource {
     Stored,
 }
 
+/// What authenticates a request.
+#[derive(Default)]
+struct Credential {
+    headers: Vec<(String, String)>,
+    query: Vec<(String, String)>,
+}
+
 /// A connection to a provider.
 pub(super) struct Session {
     pub(super) client: Client,
     pub(super) base_url: String,
-    /// The headers that authenticate, or why there are none.
-    auth: Result<Vec<(String, String)>, BrokerError>,
+    /// What authenticates, or why there is nothing.
+    auth: Result<Credential, BrokerError>,
     values: OnceCell<Value>,
 }
 
@@ -70,7 +77,12 @@ impl Session {
     }
 
     pub(super) fn headers(&self) -> Result<&[(String, String)], BrokerError> {
-        self.auth.as_deref().map_err(Clone::clone)
+        self.auth.as_ref().map(|auth| auth.headers.as_slice()).map_err(Clone::clone)
+    }
+
+    /// What authenticates in the query of a request.
+    pub(super) fn query(&self) -> Result<&[(String, String)], BrokerError> {
+        self.auth.as_ref().map(|auth| auth.query.as_slice()).map_err(Clone::clone)
     }
 
     /// The provider's values, asked for once.
@@ -111,9 +123,9 @@ fn authenticate(
     language: &Language,
     around: &Surroundings,
     redactor: &Redactor,
-) -> Result<Vec<(String, String)>, BrokerError> {
+) -> Result<Credential, BrokerError> {
     if provider.auth.is_empty() {
-        return Ok(Vec::new());
+        return Ok(Credential::default());
     }
     let found = credential(provider, around).map_err(|error| {
         BrokerError::new(ErrorKind::Unauthorized, error)
@@ -125,15 +137,17 @@ fn authenticate(
         redactor.add(value);
         scope.set(name, &Value::from(value.as_str()));
     }
-    let mut headers = Vec::new();
-    for (name, template) in &auth.headers {
-        let value = template
-            .render(language, &scope, provision::value::as_text)
-            .map_err(|error| BrokerError::new(ErrorKind::Invalid, error.to_string()))?;
-        redactor.add(&value);
-        headers.push((name.clone(), value));
-    }
-    Ok(headers)
+    let filled = |templates: &[(String, Template)]| {
+        let filled = templates.iter().map(|(name, template)| {
+            let value = template
+                .render(language, &scope, provision::value::as_text)
+                .map_err(|error| BrokerError::new(ErrorKind::Invalid, error.to_string()))?;
+            redactor.add(&value);
+            Ok((name.clone(), value))
+        });
+        filled.collect::<Result<Vec<_>, BrokerError>>()
+    };
+    Ok(Credential { headers: filled(&auth.headers)?, query: filled(&auth.query)? })
 }
 
 fn missing(provider: &Provider) -> BrokerError {

@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::object::Object;
 use super::plan::Plan;
 use super::sample::{self, sample};
+use super::secret::{Secrecy, secrecy};
 use super::toml::{sentence, snake};
 use crate::openapi::schema::{Field as Known, Schema, Shape};
 
@@ -23,7 +24,7 @@ pub(super) struct Field<'a> {
     pub(super) values: Vec<Value>,
     pub(super) pattern: Option<String>,
     pub(super) bounds: (Option<i64>, Option<i64>),
-    pub(super) sensitive: bool,
+    pub(super) secrecy: Secrecy,
     /// Whether update takes it too.
     pub(super) updates: bool,
     /// Whether the object shows it.
@@ -46,13 +47,15 @@ pub(super) struct Fields<'a> {
     pub(super) has_others: bool,
 }
 
-const NAMES: [&str; 5] = ["name", "label", "title", "hostname", "domain"];
+/// What things are called by, the likeliest first.
+const NAMES: [&str; 7] = ["name", "label", "title", "hostname", "domain", "username", "slug"];
 
 impl<'a> Fields<'a> {
     pub(super) fn of(plan: &Plan<'a>, object: &Object<'a>, left_out: &BTreeSet<String>) -> Self {
         let taken = plan.create.fields();
         let place = taken.as_ref().map_or("body", |(place, _)| *place);
         let shapes: Vec<Shape<'a>> = taken.map(|(_, schema)| objects(&schema)).unwrap_or_default();
+        let given = plan.create.example();
         let mut params: Vec<Field<'a>> = Vec::new();
         if let Some(shape) = shapes.first() {
             let undescribed =
@@ -65,21 +68,24 @@ impl<'a> Fields<'a> {
                 let required = shape.required().contains(&name);
                 let is_out = left_out.contains(&format!("create.{name}")) && !required;
                 if !is_out && is_taken(&schema, required) {
-                    params.push(Field::of(name, required, schema, object));
+                    let given = given.and_then(|given| given.get(name));
+                    params.push(Field::of(name, required, schema, object, given));
                 }
             }
         }
         let mut fields =
             Self { place, params, name: None, update: None, has_others: shapes.len() > 1 };
-        fields.take_name();
-        fields.take_update(plan, left_out);
+        fields.take_name(plan);
+        fields.take_update(plan, left_out, &object.id);
         fields
     }
 
     /// The field that is the name becomes it.
-    fn take_name(&mut self) {
+    fn take_name(&mut self, plan: &Plan<'a>) {
+        let is_anchor = |key: &str| plan.anchors.iter().any(|anchor| anchor.key == key);
         let is_name = |field: &Field<'_>, name: &str| {
-            field.name == name && field.kind == "string" && field.values.is_empty()
+            let is_text = field.kind == "string" && field.values.is_empty();
+            field.name == name && is_text && !is_anchor(&field.key)
         };
         let place =
             NAMES.iter().find_map(|name| self.params.iter().position(|field| is_name(field, name)));
@@ -87,7 +93,7 @@ impl<'a> Fields<'a> {
     }
 
     /// Which fields update takes too; there is no update where it requires others.
-    fn take_update(&mut self, plan: &Plan<'a>, left_out: &BTreeSet<String>) {
+    fn take_update(&mut self, plan: &Plan<'a>, left_out: &BTreeSet<String>, id: &str) {
         let Some((place, schema)) = plan.update.and_then(|update| update.fields()) else { return };
         let Some(shape) = objects(&schema).into_iter().find(|shape| self.satisfies(shape)) else {
             return;
@@ -97,7 +103,10 @@ impl<'a> Fields<'a> {
             let Known::Described(schema) = shape.field(field.name) else { continue };
             let is_out = left_out.contains(&format!("update.{}", field.name));
             let kind = sample::kind(&schema);
-            field.updates = !is_out && (kind == field.kind || kind == "any");
+            let fits = kind == field.kind || kind == "any";
+            // What is told by a field is another thing where that is another.
+            let is_id = field.name == id;
+            field.updates = fits && !is_out && !is_id && !schema.is_read_only();
             any |= field.updates;
         }
         self.update = any.then_some(place);
@@ -119,32 +128,41 @@ fn objects<'a>(schema: &Schema<'a>) -> Vec<Shape<'a>> {
 
 fn is_read_only(shape: &Shape<'_>, name: &str) -> bool {
     match shape.field(name) {
-        Known::Described(schema) => schema.keyword("readOnly") == Some(&Value::Bool(true)),
+        Known::Described(schema) => schema.is_read_only(),
         _ => false,
     }
 }
 
 fn is_taken(schema: &Schema<'_>, required: bool) -> bool {
-    let is = |key: &str| schema.keyword(key) == Some(&Value::Bool(true));
-    !is("readOnly") && (required || !is("deprecated"))
+    !schema.is_read_only() && (required || !schema.says("deprecated"))
 }
 
 impl<'a> Field<'a> {
-    fn of(name: &'a str, required: bool, schema: Schema<'a>, object: &Object<'a>) -> Self {
+    fn of(
+        name: &'a str,
+        required: bool,
+        schema: Schema<'a>,
+        object: &Object<'a>,
+        given: Option<&Value>,
+    ) -> Self {
         let kind = sample::kind(&schema);
-        let shapes: Vec<Shape<'a>> = schema.shapes();
+        let mut shapes: Vec<Shape<'a>> = schema.shapes();
+        shapes.retain(|shape| shape.types() != ["null"]);
         let only = match shapes.as_slice() {
             [only] => Some(only),
             _ => None,
         };
-        let example = sample(&schema, 0);
-        let has_own = ["example", "examples", "default", "enum"]
-            .iter()
-            .any(|key| schema.keyword(key).is_some());
+        let given = given.filter(|given| is_shown(given, &schema));
+        let example = given.cloned().unwrap_or_else(|| sample(&schema, 0));
+        let has_own = given.is_some()
+            || ["example", "examples", "default", "enum"]
+                .iter()
+                .any(|key| schema.keyword(key).is_some());
         let is_plain = !example.is_array() && !example.is_object();
         let shown = object.field(name).filter(|shown| sample::kind(shown) == kind);
         let is_compared = !["map", "list", "any"].contains(&kind);
-        let sensitive = kind == "string" && is_secret(name, &schema);
+        let secrecy = secrecy(name, &schema, object.thing);
+        let sensitive = secrecy == Secrecy::Secret;
         Self {
             name,
             key: snake_kept(name),
@@ -152,7 +170,7 @@ impl<'a> Field<'a> {
             values: only.map(|only| values(only, kind)).unwrap_or_default(),
             pattern: only.and_then(|only| pattern(only, &example)),
             bounds: only.map_or((None, None), |only| bounds(only, kind)),
-            sensitive,
+            secrecy,
             updates: false,
             shown: shown.is_some() && is_compared && !sensitive && super::toml::is_name(name),
             example: (required || (has_own && is_plain)).then_some(example),
@@ -168,22 +186,18 @@ impl<'a> Field<'a> {
     }
 }
 
+/// Whether a value from an example can stand in a manifest.
+fn is_shown(given: &Value, schema: &Schema<'_>) -> bool {
+    let is_scalar = !given.is_array() && !given.is_object();
+    is_scalar && schema.shapes().iter().any(|shape| sample::fits(given, shape))
+}
+
 /// A name as it is where expressions can say it.
 fn snake_kept(name: &str) -> String {
     match super::toml::is_name(name) {
         true => name.to_owned(),
         false => snake(name),
     }
-}
-
-/// Whether a field holds a secret.
-pub(super) fn is_secret(name: &str, schema: &Schema<'_>) -> bool {
-    let name = name.to_ascii_lowercase();
-    let is_named =
-        ["password", "secret", "private_key", "api_key"].iter().any(|word| name.ends_with(word));
-    is_named
-        || schema.keyword("writeOnly") == Some(&Value::Bool(true))
-        || schema.text("format") == Some("password")
 }
 
 fn values(shape: &Shape<'_>, kind: &str) -> Vec<Value> {
@@ -200,9 +214,25 @@ fn pattern(shape: &Shape<'_>, example: &Value) -> Option<String> {
     let mut patterns = shape.patterns();
     let pattern = patterns.next()?.strip_prefix('^')?.strip_suffix('$')?;
     let whole = Regex::new(&format!("^(?:{pattern})$")).ok()?;
-    let is_plain = !pattern.contains('|') && !pattern.ends_with('\\');
+    let is_plain = !is_alternative(pattern) && !pattern.ends_with('\\');
     (is_plain && example.as_str().is_some_and(|text| whole.is_match(text)))
         .then(|| pattern.to_owned())
+}
+
+/// Whether a pattern has alternatives as a whole, so that its ends belong to one of them only.
+fn is_alternative(pattern: &str) -> bool {
+    let mut depth = 0_i32;
+    let mut is_escaped = false;
+    pattern.chars().any(|c| {
+        let is_plain = !is_escaped;
+        is_escaped = c == '\\' && is_plain;
+        match c {
+            '(' | '[' if is_plain => depth += 1,
+            ')' | ']' if is_plain => depth -= 1,
+            _ => {}
+        }
+        c == '|' && is_plain && depth == 0
+    })
 }
 
 fn bounds(shape: &Shape<'_>, kind: &str) -> (Option<i64>, Option<i64>) {

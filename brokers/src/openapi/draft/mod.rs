@@ -1,11 +1,17 @@
 //! First drafts of manifests, from a description: something to go on with, that lints clean.
 
+mod auth;
+mod errors;
 mod field;
+mod identity;
 mod object;
+pub(super) mod paging;
 mod plan;
 mod provider;
 mod sample;
+mod secret;
 mod service;
+mod shown;
 #[cfg(test)]
 mod tests;
 mod toml;
@@ -38,34 +44,70 @@ pub enum DraftError {
     /// Nothing is made there.
     #[error("there is no `POST {0}`{1}")]
     NoCreate(String, String),
-    /// What is made cannot be read or removed.
+    /// What is made cannot be read or removed there, and where the same is answered.
     #[error("there is no `{0} {1}`")]
-    NoItem(String, String),
+    NoItem(String, String, Option<String>),
     /// It is made from files.
     #[error("`{0}` takes neither JSON nor a form")]
     OtherBody(String),
     /// What is made has no id.
     #[error("no id is in what both `{0}` and `{1}` answer")]
     NoId(String, String),
+    /// A part of the path of a thing is nowhere in the answer.
+    #[error("nothing in what `{0}` answers says what `{{{1}}}` is")]
+    NoPart(String, String),
+}
+
+/// What is to be drafted.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted<'a> {
+    /// The provider's name in service ids.
+    pub provider: &'a str,
+    /// Where things are made, e.g. `/v2/droplets`.
+    pub path: &'a str,
+    /// Where one of them is read, changed and removed, where that is not below `path`.
+    pub item_path: Option<&'a str>,
+    /// The service's name in its id; without it, one of the things at `path`.
+    pub name: Option<&'a str>,
+    /// The text of the provider's file, where there is one already.
+    pub provider_toml: Option<&'a str>,
+}
+
+impl<'a> Wanted<'a> {
+    /// The things made at `path` of a provider that is new.
+    #[must_use]
+    pub fn new(provider: &'a str, path: &'a str) -> Self {
+        Self { provider, path, item_path: None, name: None, provider_toml: None }
+    }
 }
 
 /// So often what does not agree is left out, until the rest does.
 const MOST_TRIES: usize = 4;
 
-/// Drafts the manifest of what is made at `path`, e.g. `/v2/droplets`, and that of its `provider`.
+/// Drafts the manifest of what is made at a path, and that of its provider.
 ///
 /// # Errors
 /// When the description does not say how such a thing is made, read and removed.
-pub fn draft(description: &Description, provider: &str, path: &str) -> Result<Draft, DraftError> {
-    let plan = plan::Plan::of(description, path)?;
+pub fn draft(description: &Description, wanted: &Wanted<'_>) -> Result<Draft, DraftError> {
+    let provider = wanted.provider;
+    let plan = plan::Plan::of(description, wanted)?;
     let object = object::Object::of(&plan)?;
-    let thing = toml::snake(&object::singular(plan.thing())).replace('_', "-");
-    let provider_toml = provider::provider(description, provider, &plan);
+    let paging = plan.list.as_ref().and_then(|list| paging::paging(list, &object));
+    let choice = paging::choose(paging.as_ref(), plan.list.as_ref(), wanted.provider_toml);
+    let thing = wanted.name.map_or_else(
+        || toml::snake(&object::singular(plan.thing())).replace('_', "-"),
+        str::to_owned,
+    );
+    let provider_toml = match wanted.provider_toml {
+        Some(known) => known.to_owned(),
+        None => provider::provider(description, provider, &plan, paging.as_ref()),
+    };
     let mut left_out = BTreeSet::new();
     let mut tries = 0;
     loop {
         let fields = field::Fields::of(&plan, &object, &left_out);
-        let service_toml = service::Page::new(&plan, &object, &fields, &left_out).write();
+        let service_toml =
+            service::Page::new(&plan, &object, &fields, &left_out).paged(&choice).write();
         let mut draft = Draft {
             thing: thing.clone(),
             provider_toml: provider_toml.clone(),

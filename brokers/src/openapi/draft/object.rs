@@ -1,14 +1,24 @@
 //! Where in the answers the object is, and which of its fields is its id.
 
 use super::DraftError;
-use super::plan::Plan;
+use super::identity::Identity;
+use super::plan::{Outer, Plan};
+use super::sample::kind;
+use super::secret::{Secrecy, secrecy};
 use super::toml::{is_name, snake};
 use crate::openapi::schema::{Reach, Schema, items_of, reach};
 
 /// The places of the object.
 pub(super) struct Object<'a> {
+    /// The last word of the path, e.g. `droplets`.
+    pub(super) thing: &'a str,
     /// The field that is the id.
     pub(super) id: String,
+    /// Whether that is certain.
+    pub(super) is_sure: bool,
+    /// The other parts of its path that it tells: the name of the part, the way to it, and whether
+    /// that is certain.
+    pub(super) outer: Vec<(String, Vec<String>, bool)>,
     /// In the answer to create, as an expression.
     pub(super) created: String,
     /// In the answer to read.
@@ -17,8 +27,19 @@ pub(super) struct Object<'a> {
     pub(super) listed: Option<String>,
     /// What the object may be as read shows it; nothing when that is not said.
     pub(super) schemas: Vec<Schema<'a>>,
+    /// What it may be as create shows it.
+    pub(super) made: Vec<Schema<'a>>,
     /// What it may be in a list.
     pub(super) items: Vec<Schema<'a>>,
+}
+
+/// A field that can be the id, and the ways to what it is a field of.
+struct Found<'a> {
+    id: String,
+    is_sure: bool,
+    in_created: Vec<&'a str>,
+    in_read: Vec<&'a str>,
+    schemas: Vec<Schema<'a>>,
 }
 
 /// What is answered: nothing where the description does not say.
@@ -30,28 +51,51 @@ impl<'a> Object<'a> {
         let (created, read) = (plan.create.success(), plan.read.success());
         let listed = plan.list.map(|list| list.success());
         let thing = plan.thing();
-        let names = id_names(plan, &read);
-        let both = names.iter().filter_map(|id| {
-            let created = route(&created, &[id], thing, false)?;
-            Some((id, created, route(&read, &[id], thing, false)?))
-        });
-        let both: Vec<(&String, Vec<&str>, Vec<&str>)> = both.collect();
+        let identity = Identity::of(plan);
         let in_list =
             |id: &String| listed.as_ref().and_then(|listed| route(listed, &[id], thing, true));
-        let chosen = both.iter().find(|(id, _, _)| in_list(id).is_some()).or(both.first());
-        let Some((id, in_created, in_read)) = chosen else {
+        let candidates = identity.candidates(&plan.own, read.as_deref());
+        let found = candidates.iter().filter_map(|candidate| {
+            let in_created = route(&created, &[&candidate.name], thing, false)?;
+            let in_read = route(&read, &[&candidate.name], thing, false)?;
+            let schemas = read.as_deref().map(|read| followed(read, &in_read)).unwrap_or_default();
+            let own = described(&schemas, &candidate.name);
+            // Ids are in paths, plans and journals for everybody to see.
+            let is_secret = |own| secrecy(&candidate.name, own, thing) == Secrecy::Secret;
+            if own.as_ref().is_some_and(is_secret) {
+                return None;
+            }
+            let misfit = identity.misfit(candidate, own.as_ref());
+            // What is deeper inside belongs to something else.
+            let far = (candidate.is_far(), in_read.len(), misfit, candidate.rank());
+            let key = (far, in_list(&candidate.name).is_none());
+            let is_sure = identity.is_sure(candidate, misfit);
+            Some((key, Found { id: candidate.name.clone(), is_sure, in_created, in_read, schemas }))
+        });
+        let Some((_, found)) = found.min_by_key(|(key, _)| *key) else {
             return Err(DraftError::NoId(plan.create.label(), plan.read.label()));
         };
-        let in_list = in_list(id);
+        let in_list = in_list(&found.id);
         let items = listed.flatten().zip(in_list.as_ref());
         let items = items.and_then(|(schemas, route)| items_of(&followed(&schemas, route)));
+        let made = created.as_deref().map(|created| followed(created, &found.in_created));
+        let outer = plan.outer.iter().map(|outer| {
+            let (way, is_sure) = way_to(outer, &found.schemas)
+                .ok_or_else(|| DraftError::NoPart(plan.read.label(), outer.key.clone()))?;
+            Ok((outer.key.clone(), way, is_sure))
+        });
+        let outer = outer.collect::<Result<_, DraftError>>()?;
         Ok(Self {
-            id: (*id).clone(),
-            created: expression(in_created),
-            read: expression(in_read),
+            thing,
+            outer,
+            made: made.unwrap_or_default(),
+            created: expression(&found.in_created),
+            read: expression(&found.in_read),
             listed: in_list.as_deref().map(expression),
-            schemas: read.as_deref().map(|read| followed(read, in_read)).unwrap_or_default(),
+            schemas: found.schemas,
             items: items.unwrap_or_default(),
+            id: found.id,
+            is_sure: found.is_sure,
         })
     }
 
@@ -65,10 +109,39 @@ impl<'a> Object<'a> {
         self.items.is_empty() || !matches!(reach(&self.items, &[name]), Reach::Missing(..))
     }
 
+    /// The fields that create shows and read does not, each with what it may be.
+    pub(super) fn only_made(&self) -> Vec<(&'a str, Schema<'a>)> {
+        if self.schemas.is_empty() {
+            return Vec::new();
+        }
+        let is_hidden = |name: &&str| {
+            let is_marked = self.field(name).is_some_and(|schema| schema.says("writeOnly"));
+            is_marked || matches!(reach(&self.schemas, &[name]), Reach::Missing(..))
+        };
+        let hidden = names_of(&self.made).into_iter().filter(is_hidden);
+        hidden.filter_map(|name| Some((name, described(&self.made, name)?))).collect()
+    }
+
     /// The names of the object's fields.
     pub(super) fn names(&self) -> Vec<&'a str> {
         names_of(&self.schemas)
     }
+}
+
+/// The way to a part of the path in the object: a field of its name, or what names the one in it.
+fn way_to(outer: &Outer<'_>, schemas: &[Schema<'_>]) -> Option<(Vec<String>, bool)> {
+    const WORDS: [&str; 6] = ["login", "username", "slug", "name", "key", "id"];
+    const NUMBERS: [&str; 3] = ["id", "number", "index"];
+    let known = names_of(schemas);
+    let field = known.into_iter().find(|name| snake(name) == outer.key && is_name(name))?;
+    let inner = followed(schemas, &[field]);
+    let names = names_of(&inner);
+    if names.is_empty() {
+        return (!is_array(&inner)).then(|| (vec![field.to_owned()], true));
+    }
+    let likely: &[&str] = if kind(&outer.schema) == "integer" { &NUMBERS } else { &WORDS };
+    let found = likely.iter().find(|name| names.contains(name))?;
+    Some((vec![field.to_owned(), (*found).to_owned()], false))
 }
 
 /// The schema of a field, when it is described.
@@ -89,26 +162,6 @@ fn followed<'a>(schemas: &[Schema<'a>], route: &[&str]) -> Vec<Schema<'a>> {
         Reach::Schemas(schemas) => schemas,
         _ => Vec::new(),
     }
-}
-
-/// Fields that may be the id, the likeliest first.
-fn id_names(plan: &Plan<'_>, read: &Answer<'_>) -> Vec<String> {
-    let own = plan.own.clone();
-    let thing = snake(&singular(plan.thing()));
-    let mut names = vec![own.clone(), snake(&own)];
-    if own.to_ascii_lowercase().contains("name") {
-        names.extend(["name", "Name"].map(str::to_owned));
-    }
-    let usual = ["id", "uuid", "uid", "guid", "identifier", "Id", "ID"].map(str::to_owned);
-    names.extend(usual);
-    names.extend([format!("{thing}_id"), format!("{thing}Id"), "slug".to_owned()]);
-    names.extend(["name".to_owned(), format!("{thing}_name"), "key".to_owned(), thing]);
-    if let Some(read) = read {
-        let fields = names_of(read).into_iter().map(str::to_owned);
-        names.extend(fields.filter(|name| name.ends_with("_id") || name.ends_with("Id")));
-    }
-    names.retain(|name| is_name(name));
-    names
 }
 
 /// The way to what holds all of `fields`, or to a list of such.
@@ -165,7 +218,7 @@ fn likelihood(name: &str, thing: &str) -> usize {
     }
 }
 
-fn is_array(schemas: &[Schema<'_>]) -> bool {
+pub(super) fn is_array(schemas: &[Schema<'_>]) -> bool {
     schemas.iter().flat_map(Schema::shapes).any(|shape| shape.types().contains(&"array"))
 }
 

@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 
-use super::DraftError;
 use super::sample::{self, sample};
 use super::toml::snake;
+use super::{DraftError, Wanted};
 use crate::openapi::description::{ANYTHING, Description};
 use crate::openapi::operation::{Operation, Parameter};
 use crate::openapi::schema::Schema;
@@ -20,6 +20,10 @@ pub(super) struct Plan<'a> {
     pub(super) anchors: Vec<Anchor<'a>>,
     /// The parameter of the path that is the thing's own.
     pub(super) own: String,
+    /// The parameters of the path of a thing that only the thing itself tells.
+    pub(super) outer: Vec<Outer<'a>>,
+    /// Whether the path of a thing is not below that of its collection.
+    is_elsewhere: bool,
     /// The schema of what is not described.
     pub(super) anything: Schema<'a>,
 }
@@ -30,6 +34,14 @@ pub(super) struct Anchor<'a> {
     pub(super) key: String,
     /// Whether it is a value of the provider and no param.
     pub(super) is_provider: bool,
+    /// What it may be.
+    pub(super) schema: Schema<'a>,
+}
+
+/// A parameter of a path that the object tells.
+pub(super) struct Outer<'a> {
+    /// Its name in the manifest.
+    pub(super) key: String,
     /// What it may be.
     pub(super) schema: Schema<'a>,
 }
@@ -48,13 +60,21 @@ pub(super) struct Line {
 const OF_PROVIDERS: [&str; 4] = ["account", "organi", "tenant", "team"];
 
 impl<'a> Plan<'a> {
-    /// The operations of the collection at `path`.
-    pub(super) fn of(description: &'a Description, path: &str) -> Result<Self, DraftError> {
-        let path = path.trim_end_matches('/');
+    /// The operations of the collection that is wanted.
+    pub(super) fn of(
+        description: &'a Description,
+        wanted: &Wanted<'_>,
+    ) -> Result<Self, DraftError> {
+        let path = wanted.path.trim_end_matches('/');
         let create = find(description, "post", path, false)
             .ok_or_else(|| DraftError::NoCreate(path.to_owned(), near(description, path)))?;
-        let item = |method: &str| find(description, method, create.path, true);
-        let needed = |method: &str| item(method).ok_or_else(|| missing(method, create.path));
+        let item = |method: &str| match wanted.item_path {
+            Some(path) => find(description, method, path.trim_end_matches('/'), false),
+            None => find(description, method, create.path, true),
+        };
+        let needed = |method: &str| {
+            item(method).ok_or_else(|| missing(description, method, wanted, &create))
+        };
         let (read, delete) = (needed("get")?, needed("delete")?);
         let mut plan = Self {
             create,
@@ -64,16 +84,51 @@ impl<'a> Plan<'a> {
             read,
             delete,
             anchors: Vec::new(),
+            outer: Vec::new(),
+            is_elsewhere: wanted.item_path.is_some(),
             anything: description.schema(&ANYTHING),
         };
         if plan.create.fields().is_none() && plan.create.body().is_some_and(|body| body.required) {
             return Err(DraftError::OtherBody(plan.create.label()));
         }
         plan.anchors = plan.anchors_needed();
+        plan.outer = plan.outer_needed();
         Ok(plan)
     }
 
-    fn operations(&self) -> impl Iterator<Item = Operation<'a>> {
+    /// What the path of a thing asks for, and that of its collection does not.
+    fn outer_needed(&self) -> Vec<Outer<'a>> {
+        if !self.is_elsewhere {
+            return Vec::new();
+        }
+        let parameters = self.read.parameters();
+        let names = names_in(self.read.path).into_iter();
+        let is_outer = |name: &String| *name != self.own && !self.has_anchor(&snake(name));
+        let outer = names.filter(is_outer).map(|name| {
+            let is_it = |p: &&Parameter<'_>| p.place == "path" && p.name == name;
+            let schema = parameters.iter().find(is_it).map(|parameter| parameter.schema.clone());
+            let schema = schema.unwrap_or_else(|| self.anything.clone());
+            Outer { key: snake(&name), schema }
+        });
+        outer.collect()
+    }
+
+    fn has_anchor(&self, key: &str) -> bool {
+        self.anchors.iter().any(|anchor| anchor.key == key)
+    }
+
+    /// The parents that are a part of the id: not those that are needed to make a thing only.
+    pub(super) fn parents(&self) -> impl Iterator<Item = &str> {
+        let in_item: Vec<String> = names_in(self.read.path).iter().map(|n| snake(n)).collect();
+        let in_create: Vec<String> = names_in(self.create.path).iter().map(|n| snake(n)).collect();
+        let is_part = move |anchor: &&Anchor<'a>| {
+            let is_of_create = in_create.contains(&anchor.key) && !in_item.contains(&anchor.key);
+            !(anchor.is_provider || self.is_elsewhere && is_of_create)
+        };
+        self.anchors.iter().filter(is_part).map(|anchor| anchor.key.as_str())
+    }
+
+    pub(super) fn operations(&self) -> impl Iterator<Item = Operation<'a>> {
         let always = [self.create, self.read, self.delete];
         always.into_iter().chain(self.list).chain(self.update)
     }
@@ -105,22 +160,23 @@ impl<'a> Plan<'a> {
 
     /// Whether an id has several parts.
     pub(super) fn has_parts(&self) -> bool {
-        self.anchors.iter().any(|anchor| !anchor.is_provider)
+        self.parents().next().is_some() || !self.outer.is_empty()
     }
 
     /// The name of the part of the id that is the thing's own.
-    pub(super) fn own_part(&self) -> &'static str {
-        match self.anchors.iter().any(|anchor| anchor.key == "id") {
-            true => "own",
-            false => "id",
-        }
+    pub(super) fn own_part(&self) -> String {
+        let is_taken =
+            |key: &str| self.has_anchor(key) || self.outer.iter().any(|outer| outer.key == key);
+        let own = if self.is_elsewhere { snake(&self.own) } else { "id".to_owned() };
+        if is_taken(&own) { "own".to_owned() } else { own }
     }
 
     /// An operation as a manifest writes it.
     pub(super) fn line(&self, operation: &Operation<'a>) -> Line {
-        let is_item = names_in(operation.path).len() > names_in(self.create.path).len();
+        let is_item = skeleton(operation.path, false) == skeleton(self.read.path, false);
         let anchor = |key: &str| match self.anchors.iter().find(|anchor| anchor.key == key) {
             Some(anchor) if anchor.is_provider => format!("{{{{ provider.{key} }}}}"),
+            None if is_item => format!("{{{{ id.{key} }}}}"),
             _ if is_item => format!("{{{{ id.{key} }}}}"),
             _ => format!("{{{{ params.{key} }}}}"),
         };
@@ -132,6 +188,8 @@ impl<'a> Plan<'a> {
         let mut path = operation.path.to_owned();
         for (place, name) in names_in(operation.path).into_iter().enumerate() {
             let text = match parents.get(place) {
+                _ if is_item && self.is_elsewhere && name == self.own => own.clone(),
+                _ if is_item && self.is_elsewhere => anchor(&snake(&name)),
                 Some(parent) => anchor(&snake(parent)),
                 None => own.clone(),
             };
@@ -169,7 +227,8 @@ fn is_asked(parameter: &Parameter<'_>, operation: &Operation<'_>) -> bool {
     let is_header = parameter.place == "header"
         && !OF_HTTP.contains(&name.as_str())
         && !operation.auth_headers().contains(&name);
-    parameter.required && (parameter.place == "query" || is_header)
+    let is_query = parameter.place == "query" && !operation.auth_query().contains(&name);
+    parameter.required && (is_query || is_header)
 }
 
 /// What a required parameter may simply be.
@@ -220,8 +279,40 @@ fn names_in(path: &str) -> Vec<String> {
     parts.filter_map(|part| part.split_once('}').map(|(name, _)| name.to_owned())).collect()
 }
 
-fn missing(method: &str, path: &str) -> DraftError {
-    DraftError::NoItem(method.to_ascii_uppercase(), format!("{path}/{{…}}"))
+fn missing(
+    description: &Description,
+    method: &str,
+    wanted: &Wanted<'_>,
+    create: &Operation<'_>,
+) -> DraftError {
+    let method = method.to_ascii_uppercase();
+    match wanted.item_path {
+        Some(path) => DraftError::NoItem(method, path.to_owned(), None),
+        None => {
+            let guess = elsewhere(description, create);
+            DraftError::NoItem(method, format!("{}/{{…}}", create.path), guess)
+        }
+    }
+}
+
+/// Where what `create` answers is read and removed, as far as the same schema tells.
+fn elsewhere(description: &Description, create: &Operation<'_>) -> Option<String> {
+    let made = create.success()?;
+    let made = made.first()?;
+    let is_same = |path: &str| {
+        let read = description.operation("get", path)?.success()?;
+        let is_removed = description.operation("delete", path).is_some();
+        (is_removed && path.ends_with('}')).then(|| read.iter().any(|read| read.is_same(made)))
+    };
+    let paths = description.paths().map(|(path, _)| path);
+    let fitting = paths.filter(|path| is_same(path) == Some(true));
+    // The same word in the path, and as few parameters as can be.
+    let word = create.path.rsplit('/').find(|part| !part.is_empty() && !part.contains('{'));
+    let key = |path: &&str| {
+        let is_near = word.is_some_and(|word| path.split('/').any(|part| part == word));
+        (!is_near, path.matches('{').count(), path.len())
+    };
+    fitting.min_by_key(key).map(str::to_owned)
 }
 
 /// Collections with a path much like this one.

@@ -1,15 +1,19 @@
 //! The first draft of a `provider.toml`.
 
-use serde_json::Value;
-
-use super::object::names_of;
+use super::auth::auth;
+use super::errors::errors;
+use super::paging::Paging;
 use super::plan::Plan;
 use super::toml::text;
 use crate::openapi::description::Description;
-use crate::openapi::schema::{Reach, Schema, reach};
 
 /// Its text.
-pub(super) fn provider(description: &Description, id: &str, plan: &Plan<'_>) -> String {
+pub(super) fn provider(
+    description: &Description,
+    id: &str,
+    plan: &Plan<'_>,
+    paging: Option<&Paging>,
+) -> String {
     let variable = id.to_ascii_uppercase().replace(|c: char| !c.is_ascii_alphanumeric(), "_");
     let mut page = String::from("# A draft; lines with CHECK ask for a person.\n");
     let mut line = |text: String| {
@@ -24,7 +28,7 @@ pub(super) fn provider(description: &Description, id: &str, plan: &Plan<'_>) -> 
     line(format!("base_url     = {}", text(&base)));
     line(format!("base_url_env = [{}]", text(&format!("{variable}_API_URL"))));
     line(String::new());
-    line(auth(description, &variable));
+    line(auth(description, plan, &variable));
     for anchor in plan.anchors.iter().filter(|anchor| anchor.is_provider) {
         let name = anchor.key.to_ascii_uppercase();
         line(format!("[values.{}]", anchor.key));
@@ -36,7 +40,14 @@ pub(super) fn provider(description: &Description, id: &str, plan: &Plan<'_>) -> 
         line(format!("[verify]\nrequest = {}\n", text(&format!("GET {path}"))));
     }
     line(errors(plan));
-    line("# CHECK: how lists go on (`[paging.default]`), what is published about rates (`[limits]`).".to_owned());
+    match paging {
+        Some(paging) => {
+            paging.lines("default").into_iter().for_each(&mut line);
+            line(String::new());
+        }
+        None => line("# CHECK: how lists go on (`[paging.default]`).".to_owned()),
+    }
+    line("# CHECK: what is published about rates (`[limits]`).".to_owned());
     page
 }
 
@@ -72,43 +83,6 @@ fn base_url(description: &Description) -> (String, bool) {
     }
 }
 
-/// The first way to authenticate that the description names.
-fn auth(description: &Description, variable: &str) -> String {
-    let mut headers = Vec::new();
-    let mut is_basic = false;
-    for (_, scheme) in description.security_schemes() {
-        let of = |key: &str| scheme.get(key).and_then(Value::as_str).unwrap_or_default();
-        match (of("type"), of("scheme").to_ascii_lowercase().as_str(), of("in")) {
-            ("http", "basic", _) => is_basic = true,
-            ("apiKey", _, "header") if !of("name").eq_ignore_ascii_case("authorization") => {
-                headers.push(of("name").to_owned());
-            }
-            _ => {
-                headers.clear();
-                is_basic = false;
-                break;
-            }
-        }
-    }
-    let is_certain = description.security_schemes().count() == 1;
-    let (secrets, header) = match (is_basic, headers.first()) {
-        (false, None) => (
-            format!("token = [\"{variable}_TOKEN\"]"),
-            "Authorization = \"Bearer {{ token }}\"".to_owned(),
-        ),
-        (false, Some(name)) => (
-            format!("token = [\"{variable}_TOKEN\"]"),
-            format!("{} = \"{{{{ token }}}}\"", super::toml::key(name)),
-        ),
-        (true, _) => (
-            format!("user = [\"{variable}_USER\"], password = [\"{variable}_PASSWORD\"]"),
-            "Authorization = \"Basic {{ (user ~ ':' ~ password) | b64encode }}\"".to_owned(),
-        ),
-    };
-    let check = if is_certain { "" } else { "# CHECK: how a request proves who sends it.\n" };
-    format!("{check}[[auth]]\nsecrets = {{ {secrets} }}\nheaders = {{ {header} }}\n")
-}
-
 /// A call without any parameters that tells who asks.
 fn cheapest(description: &Description) -> Option<&str> {
     const LIKELY: [&str; 8] =
@@ -126,40 +100,4 @@ fn cheapest(description: &Description) -> Option<&str> {
     let last = |path: &str| path.rsplit('/').next().unwrap_or_default().to_owned();
     let likely = LIKELY.iter().find_map(|word| plain.iter().find(|path| last(path) == *word));
     likely.or_else(|| plain.iter().min_by_key(|path| path.len())).copied()
-}
-
-/// Where failures say what is wrong.
-fn errors(plan: &Plan<'_>) -> String {
-    let failure = plan.create.failure().or_else(|| plan.read.failure()).unwrap_or_default();
-    let find = |words: &[&str]| {
-        let direct = words.iter().find(|word| is_text(&failure, &[word]));
-        let direct = direct.map(|word| (*word).to_owned());
-        direct.or_else(|| {
-            let has_error = names_of(&failure).contains(&"error");
-            let inner = words.iter().filter(|_| has_error);
-            let mut inner = inner.filter(|word| is_text(&failure, &["error", word]));
-            inner.next().map(|word| format!("error.{word}"))
-        })
-    };
-    let message = find(&["message", "detail", "description", "title", "error"]);
-    let mut text = String::new();
-    if message.is_none() {
-        text.push_str("# CHECK: where a failure has the provider's words.\n");
-    }
-    text.push_str("[errors]\n");
-    let message = message.unwrap_or_else(|| "message".to_owned());
-    text.push_str(&format!("message = \"{{{{ response.{message} }}}}\"\n"));
-    if let Some(code) = find(&["code", "id", "type"]).filter(|code| *code != message) {
-        text.push_str(&format!("code    = \"{{{{ response.{code} }}}}\"\n"));
-    }
-    text
-}
-
-fn is_text(schemas: &[Schema<'_>], path: &[&str]) -> bool {
-    match reach(schemas, path) {
-        Reach::Schemas(found) => {
-            found.iter().any(|schema| ["string", "integer"].contains(&super::sample::kind(schema)))
-        }
-        _ => false,
-    }
 }

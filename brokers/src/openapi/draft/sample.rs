@@ -54,7 +54,11 @@ pub(super) fn sample(schema: &Schema<'_>, depth: usize) -> Value {
     let listed = schema.keyword("examples").and_then(Value::as_array);
     let values = shape.values().unwrap_or_default().into_iter();
     let mut known = given.chain(listed.and_then(|list| list.first())).chain(values);
-    let is_plain = |value: &&Value| !value.is_array() && !value.is_object();
+    let is_scalar = |value: &Value| !value.is_array() && !value.is_object();
+    let is_plain = |value: &&Value| match value {
+        Value::Array(items) => !items.is_empty() && items.iter().all(is_scalar),
+        value => is_scalar(value),
+    };
     match known.find(|value| is_plain(value) && fits(value, shape)) {
         Some(value) => value.clone(),
         None => made(shape, depth),
@@ -126,6 +130,27 @@ fn least(shape: &Shape<'_>) -> Option<i64> {
     bound("minimum").or_else(|| bound("maximum").map(|most| most.min(1)))
 }
 
+/// A text that keeps to the patterns, as far as one of these does.
+fn of_pattern(shape: &Shape<'_>) -> &'static str {
+    const TRIED: [&str; 14] = [
+        "example",
+        "Example",
+        "EXAMPLE",
+        "example-1",
+        "a",
+        "1",
+        "1234",
+        "example.com",
+        "someone@example.com",
+        "https://example.com",
+        "192.0.2.1",
+        "#00aabb",
+        "3f2a1c9e-5b7d-4c60-8e1f-9a0b1c2d3e4f",
+        "0123456789abcdef0123456789abcdef",
+    ];
+    TRIED.into_iter().find(|text| text_fits(text, shape)).unwrap_or("example")
+}
+
 fn made_text(shape: &Shape<'_>) -> String {
     let format = shape.keyword("format").and_then(Value::as_str).unwrap_or_default();
     let text = match format {
@@ -137,7 +162,7 @@ fn made_text(shape: &Shape<'_>) -> String {
         "hostname" => "www.example.com",
         "ipv4" => "192.0.2.1",
         "ipv6" => "2001:db8::1",
-        _ => "example",
+        _ => of_pattern(shape),
     };
     let length = |key: &str| {
         let count = shape.keyword(key).and_then(Value::as_u64);

@@ -2,23 +2,21 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use super::field::{Field, Fields, is_secret};
+use super::field::{Field, Fields};
 use super::object::{Object, singular};
+use super::paging::Choice;
 use super::plan::{Line, Plan};
 use super::provider::words;
-use super::sample::{kind, sample};
-use super::toml::{is_name, key, snake, table, text, value};
+use super::sample::kind;
+use super::secret::Secrecy;
+use super::toml::{article, is_name, key, snake, table, text, value};
 use crate::openapi::operation::Operation;
-use crate::openapi::schema::Schema;
 
 /// Words of a state in which a thing is ready, the likeliest first.
 const READY: [&str; 9] =
     ["active", "running", "ready", "online", "available", "healthy", "succeeded", "live", "ok"];
-
-/// So many outputs are drafted.
-const MOST_OUTPUTS: usize = 12;
 
 /// What the file says, as it is put together.
 pub(super) struct Page<'p, 'a> {
@@ -26,6 +24,7 @@ pub(super) struct Page<'p, 'a> {
     pub(super) object: &'p Object<'a>,
     pub(super) fields: &'p Fields<'a>,
     pub(super) left_out: &'p BTreeSet<String>,
+    paging: Option<&'p Choice>,
     text: String,
 }
 
@@ -36,7 +35,12 @@ impl<'p, 'a> Page<'p, 'a> {
         fields: &'p Fields<'a>,
         left_out: &'p BTreeSet<String>,
     ) -> Self {
-        Self { plan, object, fields, left_out, text: String::new() }
+        Self { plan, object, fields, left_out, paging: None, text: String::new() }
+    }
+
+    /// The same, with what it says about how its list goes on.
+    pub(super) fn paged(self, paging: &'p Choice) -> Self {
+        Self { paging: Some(paging), ..self }
     }
 
     /// The text of the file.
@@ -51,43 +55,60 @@ impl<'p, 'a> Page<'p, 'a> {
         self.text
     }
 
-    fn line(&mut self, line: &str) {
+    pub(super) fn line(&mut self, line: &str) {
         self.text.push_str(line);
         self.text.push('\n');
     }
 
-    fn set(&mut self, name: &str, value: &str) {
+    pub(super) fn set(&mut self, name: &str, value: &str) {
         self.line(&format!("{name} = {value}"));
     }
 
     fn head(&mut self) {
         let thing = singular(self.plan.thing());
         self.line("# A draft; lines with CHECK ask for a person.");
-        let article = if thing.starts_with(['a', 'e', 'i', 'o', 'u']) { "An" } else { "A" };
-        self.set("description", &text(&format!("{article} {}.", words(&snake(&thing)))));
+        let thing_words = words(&snake(&thing));
+        let article = article(&thing_words);
+        self.set("description", &text(&format!("{article} {thing_words}.")));
         self.line("# CHECK: database, storage and domain hold data and are protected.");
         self.set("kind", &text(kind_of(&thing)));
         if !self.plan.has_parts() {
+            self.unsure();
             self.set("id", &text(&format!("{{{{ object.{} }}}}", self.object.id)));
+        }
+    }
+
+    /// Asks for a look at the id where its name does not tell.
+    fn unsure(&mut self) {
+        if !self.object.is_sure {
+            let (own, id) = (&self.plan.own, &self.object.id);
+            self.line(&format!("# CHECK: that `{id}` is what the path's `{{{own}}}` asks for."));
         }
     }
 
     /// The id, where it has several parts; a table, so it comes behind what is none.
     fn id(&mut self) {
         let own = self.plan.own_part();
-        let parents: Vec<String> = self.parents().map(str::to_owned).collect();
-        let format: String = parents.iter().map(|parent| format!("{{{parent}}}:")).collect();
+        let parents: Vec<String> = self.plan.parents().map(str::to_owned).collect();
+        let outer = self.object.outer.iter().map(|(key, ..)| key);
+        let all = parents.iter().chain(outer);
+        let format: String = all.map(|parent| format!("{{{parent}}}:")).collect();
         self.line("\n[id]");
         self.set("format", &text(&format!("{format}{{{own}}}")));
         for parent in &parents {
             self.set(parent, &text(&format!("{{{{ params.{parent} }}}}")));
         }
-        self.set(own, &text(&format!("{{{{ object.{} }}}}", self.object.id)));
-    }
-
-    fn parents(&self) -> impl Iterator<Item = &'p str> {
-        let anchors = self.plan.anchors.iter().filter(|anchor| !anchor.is_provider);
-        anchors.map(|anchor| anchor.key.as_str())
+        for (key, way, is_sure) in &self.object.outer {
+            let way = way.join(".");
+            if !is_sure {
+                self.line(&format!(
+                    "# CHECK: that `{way}` is what the path's `{{{key}}}` asks for."
+                ));
+            }
+            self.set(key, &text(&format!("{{{{ object.{way} }}}}")));
+        }
+        self.unsure();
+        self.set(&own, &text(&format!("{{{{ object.{} }}}}", self.object.id)));
     }
 
     fn name(&mut self) {
@@ -140,12 +161,16 @@ impl<'p, 'a> Page<'p, 'a> {
         }
     }
 
-    fn is_anchor(&self, field: &Field<'_>) -> bool {
+    pub(super) fn is_anchor(&self, field: &Field<'_>) -> bool {
         self.plan.anchors.iter().any(|anchor| anchor.key == field.key)
     }
 
     fn param(&mut self, field: &Field<'a>) {
-        self.line(&format!("\n[params.{}]", key(&field.key)));
+        self.line("");
+        if field.secrecy == Secrecy::Perhaps {
+            self.line("# CHECK: `sensitive = true` where it holds a secret.");
+        }
+        self.line(&format!("[params.{}]", key(&field.key)));
         self.set("type", &text(field.kind));
         self.set("description", &text(&field.description()));
         if field.required {
@@ -155,7 +180,7 @@ impl<'p, 'a> Page<'p, 'a> {
             self.set("enum", &values);
         }
         self.limits(field);
-        if field.sensitive {
+        if field.secrecy == Secrecy::Secret {
             self.set("sensitive", "true");
         }
         if self.fields.update.is_some() && !field.updates {
@@ -241,8 +266,10 @@ impl<'p, 'a> Page<'p, 'a> {
     }
 
     /// The field that tells a state, with the value that means ready.
-    fn state(&self) -> Option<(&'static str, String)> {
-        ["status", "state"].into_iter().find_map(|name| {
+    pub(super) fn state(&self) -> Option<(&'static str, String)> {
+        let states = ["status", "state"].into_iter();
+        // What a param sets is what somebody wants, and says nothing about being ready.
+        states.filter(|name| !self.is_param(name)).find_map(|name| {
             let schema = self.object.field(name)?;
             let shapes = schema.shapes();
             let values: Vec<&str> = shapes
@@ -274,109 +301,23 @@ impl<'p, 'a> Page<'p, 'a> {
             self.set("by", &text("name"));
             self.request(&line);
             self.set("items", &text(&items));
+            self.paging();
             self.set("match", &text(&format!("{{{{ object.{name} == name }}}}")));
         }
-        self.line("\n[list]");
+        self.line("");
+        for advice in self.paging.into_iter().flat_map(|paging| &paging.advice) {
+            self.line(advice);
+        }
+        self.line("[list]");
         self.request(&line);
         self.set("items", &text(&items));
+        self.paging();
     }
 
-    /// The fields of the object that are outputs.
-    fn shown(&self) -> Vec<(&'a str, Schema<'a>)> {
-        let is_param = |name: &str| {
-            let fields = self.fields.params.iter().chain(&self.fields.name);
-            fields.into_iter().any(|field| field.name == name)
-        };
-        let mut shown: Vec<(&str, Schema<'a>)> = Vec::new();
-        for name in self.object.names() {
-            let Some(schema) = self.object.field(name).filter(|_| is_name(name)) else { continue };
-            let is_scalar = ["string", "integer", "number", "boolean"].contains(&kind(&schema));
-            let is_out = self.left_out.contains(&format!("outputs.{name}"));
-            if is_scalar && !is_out && !is_param(name) && name != self.object.id {
-                shown.push((name, schema));
-            }
+    fn paging(&mut self) {
+        if let Some(name) = self.paging.and_then(|paging| paging.name.as_ref()) {
+            self.set("paging", &text(name));
         }
-        shown.truncate(MOST_OUTPUTS);
-        shown
-    }
-
-    fn outputs(&mut self) {
-        let id = snake(&self.object.id);
-        self.line(&format!("\n[outputs.{id}]"));
-        self.set("description", &text("Its id."));
-        let own = self.object.field(&self.object.id);
-        self.set("type", &text(own.as_ref().map_or("string", kind)));
-        self.set("value", &text(&format!("{{{{ object.{} }}}}", self.object.id)));
-        for (name, schema) in self.shown().into_iter().filter(|(name, _)| snake(name) != id) {
-            self.line(&format!("\n[outputs.{}]", key(name)));
-            let said = schema.text("description").and_then(super::toml::sentence);
-            let said = said.unwrap_or_else(|| format!("Its {}.", words(&snake(name))));
-            self.set("description", &text(&said));
-            self.set("type", &text(kind(&schema)));
-            self.set("value", &text(&format!("{{{{ object.{name} }}}}")));
-            if is_secret(name, &schema) {
-                self.set("sensitive", "true");
-            }
-        }
-    }
-
-    fn example(&mut self) {
-        let name = self.fields.name.as_ref().and_then(|field| field.example.clone());
-        let name = name.unwrap_or_else(|| json!("example"));
-        let mut params = Map::new();
-        for anchor in self.plan.anchors.iter().filter(|anchor| !anchor.is_provider) {
-            let value = match sample(&anchor.schema, 0) {
-                value @ (Value::Bool(_) | Value::Number(_)) => value,
-                value => json!(provision::value::as_text(&value)),
-            };
-            params.insert(anchor.key.clone(), value);
-        }
-        for field in self.fields.params.iter().filter(|field| !self.is_anchor(field)) {
-            if let Some(example) = &field.example {
-                params.insert(field.key.clone(), example.clone());
-            }
-        }
-        self.line(
-            "\n# CHECK: an instance that create accepts, and the object as it is then shown.",
-        );
-        self.line("[example]");
-        self.set("name", &value(&name).unwrap_or_default());
-        self.line("\n[example.params]");
-        for (name, of) in &params {
-            if let Some(of) = value(of) {
-                self.set(&key(name), &of);
-            }
-        }
-        self.line("\n[example.object]");
-        for (name, of) in self.example_object(&params) {
-            if let Some(of) = value(&of) {
-                self.set(&key(&name), &of);
-            }
-        }
-    }
-
-    fn example_object(&self, params: &Map<String, Value>) -> Map<String, Value> {
-        let mut object = Map::new();
-        let own = self.object.field(&self.object.id).map(|schema| sample(&schema, 0));
-        object.insert(self.object.id.clone(), own.unwrap_or_else(|| json!("example-id")));
-        for (name, schema) in self.shown() {
-            object.entry(name).or_insert_with(|| sample(&schema, 0));
-        }
-        for field in self.fields.params.iter().filter(|field| field.shown) {
-            if params.contains_key(&field.key) {
-                object.insert(
-                    field.name.to_owned(),
-                    json!(format!("{{{{ params.{} }}}}", field.key)),
-                );
-            }
-        }
-        if let Some(field) = self.fields.name.as_ref().filter(|field| field.shown) {
-            object.insert(field.name.to_owned(), json!("{{ name }}"));
-        }
-        if let Some((name, ready)) = self.state() {
-            object.insert(name.to_owned(), json!(ready));
-        }
-        object
     }
 }
 

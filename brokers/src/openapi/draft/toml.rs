@@ -1,5 +1,6 @@
 //! Writing TOML that people go on with.
 
+use regex_lite::Regex;
 use serde_json::{Map, Value};
 
 /// A text as TOML writes it.
@@ -51,7 +52,7 @@ pub(super) fn table(map: &Map<String, Value>) -> String {
 /// The first sentence of a description, without markup and not long.
 pub(super) fn sentence(text: &str) -> Option<String> {
     const MOST: usize = 200;
-    let plain = text.replace(['*', '`', '<', '>'], "");
+    let plain = without_markup(text);
     let words: Vec<&str> = plain.split_whitespace().collect();
     let mut sentence = String::new();
     for word in words {
@@ -69,6 +70,34 @@ pub(super) fn sentence(text: &str) -> Option<String> {
     }
     let sentence = sentence.trim_end_matches(['.', ',', ':', ';', '!', '?', ' ']);
     (!sentence.is_empty()).then(|| format!("{sentence}."))
+}
+
+/// A text without what marks it up: tags, links, emphasis.
+fn without_markup(text: &str) -> String {
+    let mut plain = text.to_owned();
+    for (pattern, kept) in [
+        (r"!?\[([^\]]*)\]\([^)]*\)", "$1"),
+        (r"!?\[([^\]]+)\]\[[^\]]*\]", "$1"),
+        (r"</?[A-Za-z][^<>]*>", ""),
+    ] {
+        if let Ok(pattern) = Regex::new(pattern) {
+            plain = pattern.replace_all(&plain, kept).into_owned();
+        }
+    }
+    plain.replace(['*', '`', '<', '>'], "")
+}
+
+/// The article before some words, by their sound.
+pub(super) fn article(words: &str) -> &'static str {
+    const LIKE_CONSONANTS: [&str; 7] = ["uni", "use", "usa", "uti", "ur", "eu", "one"];
+    const LIKE_VOWELS: [&str; 9] =
+        ["hour", "honest", "ssh", "ssl", "sql", "sms", "smtp", "http", "mx "];
+    let starts = |list: &[&str]| list.iter().any(|start| words.starts_with(start));
+    let is_vowel = words.starts_with(['a', 'e', 'i', 'o', 'u']) && !starts(&LIKE_CONSONANTS);
+    match is_vowel || starts(&LIKE_VOWELS) {
+        true => "An",
+        false => "A",
+    }
 }
 
 /// Lower-case words between `_`, as names in expressions are written.
@@ -113,8 +142,17 @@ mod tests {
     fn descriptions_become_a_sentence() {
         let text = "The **slug**, e.g. `a`.\n\nMore about it.";
         assert_eq!(sentence(text).as_deref(), Some("The slug, e.g. a."));
+        let linked = "The [Region](/docs/api#r) to <b>deploy</b> it in, see ![x](y) [Plans][1].";
+        assert_eq!(sentence(linked).as_deref(), Some("The Region to deploy it in, see x Plans."));
+        assert_eq!(sentence("Its my_own_name < 5.").as_deref(), Some("Its my_own_name 5."));
         assert_eq!(sentence(" \n"), None);
         assert!(sentence(&"word ".repeat(100)).unwrap().len() < 210);
+    }
+
+    #[test]
+    fn articles_follow_the_sound() {
+        let words = ["user", "org", "unit", "ssh key", "volume", "url", "hour", "update"];
+        assert_eq!(words.map(article), ["A", "An", "A", "An", "A", "A", "An", "An"]);
     }
 
     #[test]

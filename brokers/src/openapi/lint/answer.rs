@@ -53,6 +53,25 @@ impl<'a> Seen<'a> {
         items_of(&self.schemas).map(|schemas| Self { schemas, ..self })
     }
 
+    /// The operation that answers it.
+    pub(super) fn of(&self) -> &str {
+        &self.of
+    }
+
+    /// The types it may have; none when it may have any.
+    pub(super) fn kinds(&self) -> Vec<&'a str> {
+        let mut kinds = Vec::new();
+        for shape in self.schemas.iter().flat_map(Schema::shapes) {
+            if shape.types().is_empty() {
+                return Vec::new();
+            }
+            kinds.extend(shape.types().into_iter().filter(|kind| *kind != "null"));
+        }
+        kinds.sort_unstable();
+        kinds.dedup();
+        kinds
+    }
+
     fn step(&self, segments: &[&str]) -> Step<'a> {
         let Some((first, rest)) = segments.split_first() else { return Step::To(self.clone()) };
         match self.added.iter().find(|(name, _)| name == first) {
@@ -100,6 +119,16 @@ impl<'a> Scene<'a> {
             _ => return None,
         };
         Some((seen, segments.collect()))
+    }
+
+    /// The segment of a path that is not there, and the names that are; nothing where it may lead
+    /// somewhere.
+    pub(super) fn missing(&self, path: &str) -> Option<(String, Vec<String>)> {
+        let (seen, segments) = self.root(path)?;
+        match seen?.step(&segments) {
+            Step::Nowhere(segment, names) => Some((segment, names)),
+            Step::To(_) | Step::Anywhere => None,
+        }
     }
 
     /// What a template leads to, when it is a plain path or put together of such.

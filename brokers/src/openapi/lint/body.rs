@@ -270,6 +270,20 @@ impl<'l, 'a> Judge<'l, 'a> {
     ) -> Verdict {
         let at = format!("{at}.{name}");
         match shape.field(name) {
+            Field::Described(schema) if schema.is_read_only() => {
+                let takes = |other: &Shape<'a>| match other.field(name) {
+                    Field::Described(schema) => !schema.is_read_only(),
+                    _ => false,
+                };
+                if !self.is_always_sent(tree) && all.iter().any(takes) {
+                    return Verdict::default();
+                }
+                let message = format!(
+                    "`{}` does not take the field `{name}`: it is marked readOnly, for answers only.",
+                    self.label
+                );
+                return self.wrong("read-only-field", at, message, self.span_of(tree));
+            }
             Field::Described(schema) => {
                 let mut verdict = self.tree(tree, &schema, &at);
                 verdict.weight = verdict.weight.min(WRONG_FIELD);
@@ -289,14 +303,17 @@ impl<'l, 'a> Judge<'l, 'a> {
             self.label,
             suggestion(name, &shape.names())
         );
-        let span = tree.templates().first().map_or(self.span, |found| found.span);
-        self.wrong("unknown-field", at, message, span)
+        self.wrong("unknown-field", at, message, self.span_of(tree))
+    }
+
+    fn span_of(&self, tree: &Tree) -> Span {
+        tree.templates().first().map_or(self.span, |found| found.span)
     }
 
     /// Fields that only answers have may be required: that is about answers.
     fn is_read_only(&self, shape: &Shape<'a>, name: &str) -> bool {
         match shape.field(name) {
-            Field::Described(schema) => schema.keyword("readOnly") == Some(&Value::Bool(true)),
+            Field::Described(schema) => schema.is_read_only(),
             _ => false,
         }
     }

@@ -3,14 +3,18 @@
 mod answer;
 mod body;
 mod composed;
+mod everywhere;
 mod paths;
 mod request;
+mod segment;
 mod service;
 #[cfg(test)]
 mod tests;
 
 use provision::diagnostic::Span;
 
+use self::answer::Seen;
+use self::everywhere::Answers;
 use super::description::Description;
 use super::exceptions::Exceptions;
 use crate::manifest::{Language, Manifest, Provider, Service};
@@ -57,18 +61,21 @@ pub fn lint(manifests: &[Manifest], description: &Description, exceptions: &Exce
     let language = Language::new(crate::local::Settings::default());
     let mut report = Report { services: manifests.len(), ..Report::default() };
     let mut linted = Vec::new();
-    if let Some(first) = manifests.first() {
-        let mut linter = Linter::new("provider", &first.provider, description, &language);
-        linter.provider();
-        report.add(linter.report);
-        linted.push("provider");
-    }
+    let mut answers = Answers::default();
     for manifest in manifests {
         let thing = manifest.file.thing.as_str();
         let mut linter = Linter::new(thing, &manifest.provider, description, &language);
         linter.service(&manifest.service);
         report.add(linter.report);
+        answers.add(linter.answers);
         linted.push(thing);
+    }
+    if let Some(first) = manifests.first() {
+        let mut linter = Linter::new("provider", &first.provider, description, &language);
+        linter.provider();
+        linter.shared(&answers);
+        report.add(linter.report);
+        linted.push("provider");
     }
     exceptions.restart();
     let before = report.findings.len();
@@ -97,8 +104,12 @@ struct Linter<'a> {
     thing: &'a str,
     provider: &'a Provider,
     service: Option<&'a Service>,
+    /// The object as create answers it.
+    created: Option<Seen<'a>>,
     description: &'a Description,
     language: &'a Language,
+    /// What its requests answer.
+    answers: Answers<'a>,
     report: Report,
 }
 
@@ -110,7 +121,17 @@ impl<'a> Linter<'a> {
         language: &'a Language,
     ) -> Self {
         let report = Report::default();
-        Self { thing, provider, service: None, description, language, report }
+        let answers = Answers::default();
+        Self {
+            thing,
+            provider,
+            service: None,
+            created: None,
+            description,
+            language,
+            answers,
+            report,
+        }
     }
 
     fn finding(&self, rule: &'static str, at: String, message: String, span: Span) -> Finding {

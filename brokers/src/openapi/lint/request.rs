@@ -46,6 +46,7 @@ impl<'a> Linter<'a> {
         scene: &Scene<'a>,
     ) {
         let parameters = operation.parameters();
+        self.segments(request, operation, scene);
         self.query(request, (operation, &parameters), scene);
         self.headers(request, (operation, &parameters), scene);
         self.body(request, operation, scene);
@@ -82,7 +83,12 @@ impl<'a> Linter<'a> {
                 }
             }
         }
+        let credential = self.provider.auth.iter().flat_map(|auth| &auth.query);
+        let credential: Vec<&String> = credential.map(|(name, _)| name).collect();
         for parameter in declared.iter().filter(|parameter| parameter.required) {
+            if credential.iter().any(|name| *name == parameter.name) {
+                continue;
+            }
             let is_sent = |sent: &&Sent<'_>| is_same(&sent.name, parameter.name);
             let value = sent.iter().find(is_sent);
             if !value.is_some_and(|sent| sent.value.is_none_or(|tree| judge.is_always_sent(tree))) {

@@ -29,11 +29,12 @@ impl<'a> Linter<'a> {
     /// Everything in the file of a service.
     pub(super) fn service(&mut self, service: &'a Service) {
         self.service = Some(service);
+        let created = service.verb("create").and_then(|verb| self.verb(verb, Scene::new("create")));
+        self.created = created.clone();
         let mut seen = |name: &str, object: Option<Seen<'a>>| {
             let verb = service.verb(name)?;
             self.verb(verb, Scene { object, ..Scene::new(name) })
         };
-        let created = seen("create", None);
         let read = seen("read", None);
         let is_plain = !service.verb("read").is_some_and(says_object);
         let read = read.or_else(|| created.clone().filter(|_| is_plain));
@@ -82,11 +83,13 @@ impl<'a> Linter<'a> {
         let operation = self.operation(request, scene);
         if let Some(operation) = &operation {
             self.sent(request, operation, scene);
+            self.unpaged(request, operation, &scene.at);
         }
         let place = scene.at.clone();
         let seen = |schemas| operation.as_ref().map(|o| Seen::new(schemas, o.label(), &place));
         let failure = operation.as_ref().and_then(|o| o.failure()).and_then(seen);
         scene.response = operation.as_ref().and_then(|o| o.success()).and_then(seen);
+        self.note(request, scene.response.as_ref(), failure.as_ref());
         let at = |field: &str| format!("{}.{field}", scene.at);
         if let Some(accept) = &request.accept {
             let scene = Scene { response: failure, ..scene.clone() };

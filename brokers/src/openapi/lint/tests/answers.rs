@@ -137,10 +137,10 @@ object = "{{ response.thing }}"
         &expect![[r#"
             unknown-response at wait.ready.object.state
               `object.state` leads nowhere: what `GET /things/{id}` answers has no `state`
-              there. It has `id`, `name`, `size`, `addresses`, `extra`, `parent`.
+              there. It has `id`, `name`, `size`, `addresses`, `extra`, `port`, `parent`.
             unknown-response at wait.failed.object.error
               `object.error` leads nowhere: what `GET /things/{id}` answers has no `error`
-              there. It has `id`, `name`, `size`, `addresses`, `extra`, `parent`.
+              there. It has `id`, `name`, `size`, `addresses`, `extra`, `port`, `parent`.
         "#]],
     );
     let find = "[find]\nby = \"name\"\nrequest = \"GET /things\"\nquery = { owner = \"me\" }\nitems = \"{{ response.things }}\"\nmatch = \"{{ object.title == name }}\"\n[delete]";
@@ -150,7 +150,7 @@ object = "{{ response.thing }}"
         &expect![[r#"
             unknown-response at find.match.object.title
               `object.title` leads nowhere: what `GET /things` answers has no `title`
-              there. It has `id`, `name`, `size`, `addresses`, `extra`, `parent`.
+              there. It has `id`, `name`, `size`, `addresses`, `extra`, `port`, `parent`.
         "#]],
     );
     let known = "[params.note]\ntype = \"string\"\ndescription = \"A note.\"\nread = \"{{ object.note }}\"\nknown = { request = \"GET /notes\", values = \"{{ response.x }}\" }\n[create]";
@@ -162,7 +162,7 @@ object = "{{ response.thing }}"
               There is no `GET /notes`: Things describes no such path.
             unknown-response at params.note.read.object.note
               `object.note` leads nowhere: what `GET /things/{id}` answers has no `note`
-              there. It has `id`, `name`, `size`, `addresses`, `extra`, `parent`.
+              there. It has `id`, `name`, `size`, `addresses`, `extra`, `port`, `parent`.
         "#]],
     );
 }
@@ -200,17 +200,19 @@ fn objects_that_are_put_together_are_known() {
     expect![[r#"
         unknown-response at create.object.response.thing.secret
           `response.thing.secret` leads nowhere: what `POST /things` answers has no
-          `secret` there. It has `id`, `name`, `size`, `addresses`, `extra`, `parent`.
+          `secret` there. It has `id`, `name`, `size`, `addresses`, `extra`, `port`,
+          `parent`.
         unknown-response at read.object.response.thing.secret
           `response.thing.secret` leads nowhere: what `GET /things/{id}` answers has no
-          `secret` there. It has `id`, `name`, `size`, `addresses`, `extra`, `parent`.
+          `secret` there. It has `id`, `name`, `size`, `addresses`, `extra`, `port`,
+          `parent`.
         unknown-response at outputs.ip.object.first.ipp
           `object.first.ipp` leads nowhere: what `GET /things/{id}` answers has no
           `ipp` there. Did you mean `ip`?
         unknown-response at outputs.ip.object.third
           `object.third` leads nowhere: what `GET /things/{id}` answers has no `third`
-          there. It has `id`, `name`, `size`, `addresses`, `extra`, `parent`, `secret`,
-          `first`.
+          there. It has `id`, `name`, `size`, `addresses`, `extra`, `port`, `parent`,
+          `secret`, `first`.
     "#]]
     .assert_eq(&shown(report(PROVIDER, &service, "")));
     check(

@@ -1,6 +1,7 @@
 //! One small description, and services that agree with it or do not.
 
 mod answers;
+mod everywhere;
 mod requests;
 
 use expect_test::Expect;
@@ -49,6 +50,9 @@ paths:
     put:
       requestBody: { content: { application/json: { schema: { $ref: "#/components/schemas/Rule" } } } }
       responses: { 204: { description: done } }
+  /things/{id}/ports/{port}:
+    parameters: [{ name: port, in: path, required: true, schema: { type: integer } }]
+    put: { responses: { 204: { description: done } } }
   /things/{id}/form:
     post:
       requestBody:
@@ -76,12 +80,16 @@ components:
           required: [name, size, id]
           properties:
             id: { type: string, readOnly: true }
+            state: { allOf: [{ $ref: "#/components/schemas/State" }, { description: it }] }
+            since: { $ref: "#/components/schemas/Since", readOnly: true }
             name: { type: string, pattern: "^[a-z]+$" }
             size: { type: string, enum: [small, large] }
             count: { type: [integer, "null"], maximum: 9 }
             tags: { type: array, items: { type: string } }
             free: { type: object }
             parent: { $ref: "#/components/schemas/NewThing" }
+    State: { type: string, readOnly: true }
+    Since: { type: string }
     Base: { type: object, properties: { note: { type: string } } }
     Thing:
       type: object
@@ -91,6 +99,7 @@ components:
         size: { type: string }
         addresses: { type: array, items: { properties: { ip: { type: string } } } }
         extra: { type: object, additionalProperties: true }
+        port: { type: integer }
         parent: { $ref: "#/components/schemas/Thing" }
     Rule:
       oneOf:

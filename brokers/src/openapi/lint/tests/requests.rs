@@ -37,6 +37,62 @@ fn operations_exist() {
     check("DELETE /things/{{ id }}", "DELETE /things/search", &expect![[""]]);
 }
 
+fn port(expression: &str, expected: &Expect) {
+    let update = format!(
+        "[update]\nrequest = \"PUT /things/{{{{ id }}}}/ports/{{{{ {expression} }}}}\"\n[delete]"
+    );
+    check("[delete]", &update, expected);
+}
+
+#[test]
+fn what_is_in_a_path_is_of_its_type() {
+    port("params.count", &expect![""]);
+    port("object.port", &expect![""]);
+    port("params.text | int", &expect![""]);
+    port(
+        "params.text",
+        &expect![[r#"
+        wrong-type at update.request.port
+          `PUT /things/{id}/ports/{port}` takes `integer` as `{port}` in its path;
+          `params.text` is `string`.
+    "#]],
+    );
+    port(
+        "name",
+        &expect![[r#"
+        wrong-type at update.request.port
+          `PUT /things/{id}/ports/{port}` takes `integer` as `{port}` in its path;
+          `name` is `string`.
+    "#]],
+    );
+    port(
+        "object.name",
+        &expect![[r#"
+        wrong-type at update.request.port
+          `PUT /things/{id}/ports/{port}` takes `integer` as `{port}` in its path;
+          `object.name` is `string`.
+    "#]],
+    );
+    port(
+        "params.tags",
+        &expect![[r#"
+        wrong-type at update.request.port
+          `PUT /things/{id}/ports/{port}` takes `integer` as `{port}` in its path;
+          `params.tags` is `array`.
+    "#]],
+    );
+    port(
+        "id",
+        &expect![[r#"
+        wrong-type at update.request.port
+          `PUT /things/{id}/ports/{port}` takes `integer` as `{port}` in its path; `id`
+          is `string`.
+    "#]],
+    );
+    // A number is a text as well.
+    check("{{ object.id }}", "{{ object.port }}", &expect![""]);
+}
+
 #[test]
 fn queries_are_declared_and_sent() {
     check(
@@ -71,6 +127,9 @@ fn queries_are_declared_and_sent() {
               `GET /things` takes no query parameter `limit`. It has `page`, `owner`.
             unknown-query at list.query.cursor
               `GET /things` takes no query parameter `cursor`. It has `page`, `owner`.
+            unknown-response at paging.cursor.next.cursor.response.next
+              `response.next` leads nowhere: what `GET /things` answers has no `next`
+              there. It has `things`.
         "#]],
     );
     check(
@@ -92,6 +151,16 @@ fn headers_are_sent() {
           `POST /things` requires the header `X-Team`, which is not sent.
     "#]]
     .assert_eq(&shown(report(&provider, SERVICE, "")));
+}
+
+#[test]
+fn a_credential_may_be_in_the_query() {
+    let provider = PROVIDER.replace(
+        "headers = { Authorization = \"Bearer {{ token }}\" }",
+        "query = { owner = \"{{ token }}\" }",
+    );
+    let service = SERVICE.replace("query = { owner = \"me\" }", "");
+    expect![""].assert_eq(&shown(report(&provider, &service, "")));
 }
 
 #[test]
@@ -150,6 +219,25 @@ fn sent_fields_exist() {
         &expect![[r#"
             unknown-field at create.body.parent.nam
               `POST /things` takes no field `nam` here. Did you mean `name`?
+        "#]],
+    );
+}
+
+#[test]
+fn what_only_answers_have_is_not_sent() {
+    check(
+        "count = \"{{",
+        "state = \"on\", since = \"now\", id = \"a\", count = \"{{",
+        &expect![[r#"
+            read-only-field at create.body.state
+              `POST /things` does not take the field `state`: it is marked readOnly, for
+              answers only.
+            read-only-field at create.body.since
+              `POST /things` does not take the field `since`: it is marked readOnly, for
+              answers only.
+            read-only-field at create.body.id
+              `POST /things` does not take the field `id`: it is marked readOnly, for
+              answers only.
         "#]],
     );
 }
