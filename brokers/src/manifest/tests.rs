@@ -152,7 +152,7 @@ fn what_is_read_is_in_the_example() {
     check(
         &[("value = \"{{ object.url }}\"", "value = \"{{ object.urls.public }}\"")],
         &expect![[r#"
-            box.toml:26:9 The output `url` finds nothing in the example's object. Correct it, or write into `object` of [example] all that the provider shows.
+            box.toml:26:9 The output `url` finds nothing in the example's object. Correct it, or write into `object` of [example] all that the provider shows. One that may be missing ends with `| default(none)`.
         "#]],
     );
     check(
