@@ -285,6 +285,10 @@ fn what_is_no_manifest_is_said_with_its_path() {
     sandbox.file("brokers/acme/team.toml", &broken);
     sandbox.file("brokers/neon/branch.toml/note.txt", "a");
     let linted = sandbox.run("broker lint");
+    let folder = sandbox.run("broker lint brokers/neon");
+    let neighbour = sandbox.run("broker lint brokers/acme/org.toml");
+    sandbox.file("brokers/other/provider.toml", "nam = 1\n");
+    let other = sandbox.run("broker lint brokers/acme/org.toml");
     let config = CONFIG.replace("acme-org", "neon-branch");
     sandbox.file("prov.toml", config);
     let used = sandbox.run("plan");
@@ -298,9 +302,24 @@ fn what_is_no_manifest_is_said_with_its_path() {
         "no_manifest",
         &[
             ("a folder", linted),
+            ("in a folder that was named", folder),
+            ("beside one that was named", neighbour),
+            ("another provider is broken", other),
             ("used", used),
             ("a file for the folder", unused),
             ("linted", file),
         ],
     );
+}
+
+#[test]
+fn a_mistake_is_shown_where_it_is_written() {
+    let named = ORG.replace("unique = true", "unique = true\npattern = \"[a-z]+\"");
+    let sandbox = project("http://127.0.0.1:9", &named);
+    sandbox.file("prov.toml", CONFIG.replace("name = \"x\"", "name = \"my org\""));
+    let name = sandbox.run("plan");
+    let provider = PROVIDER.replace("ACME_TOKEN", "MY_TOKEN");
+    sandbox.file("brokers/acme/provider.toml", provider);
+    let custody = sandbox.run("plan");
+    story("places", &[("a name", name), ("a variable", custody)]);
 }
