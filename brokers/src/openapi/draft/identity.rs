@@ -57,6 +57,10 @@ impl<'a> Identity<'a> {
         };
         add(own, 0);
         add(&self.own, 0);
+        if self.own.contains("id_or_") || self.own.ends_with("_or_id") {
+            // Names change, and ids do not.
+            ["id", "uid", "uuid"].into_iter().for_each(|name| add(name, 0));
+        }
         let last = self.last_word();
         add(last, 0);
         if self.own.contains("name") {

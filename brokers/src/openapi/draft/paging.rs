@@ -155,10 +155,12 @@ impl<'a> List<'_, 'a> {
     fn by_cursor(&self) -> Option<Paging> {
         let parameter = self.parameter(&CURSORS)?;
         let is_cursor = |field: &Field<'a>| {
-            ["string", "any", "integer"].contains(&kind(&field.schema)) && !field.is_url()
+            ["string", "any", "integer"].contains(&kind(&field.schema)) && !field.is_address()
         };
         if let Some(field) = self.field(&NEXT, is_cursor) {
-            return Some(Paging::next(parameter.name, format!("{{{{ {} }}}}", field.path)));
+            let doubt = "whether this is the cursor, or the whole URL of the next page.";
+            let next = Paging::next(parameter.name, format!("{{{{ {} }}}}", field.path));
+            return Some(Paging { doubt: field.is_url().then_some(doubt), ..next });
         }
         let more = self.field(&MORE, |field| kind(&field.schema) == "boolean")?;
         let listed = self.object.listed.as_ref()?.trim_matches(['{', '}', ' ']);
@@ -218,12 +220,17 @@ struct Field<'a> {
 }
 
 impl Field<'_> {
+    /// Whether it is a URL, as far as the names of where it is tell.
     fn is_url(&self) -> bool {
+        self.is_address() || self.path.contains("links.")
+    }
+
+    /// Whether it is described as a URL.
+    fn is_address(&self) -> bool {
         let is_address = |value: &Value| {
             value.as_str().is_some_and(|text| text.starts_with("http") || text.starts_with('/'))
         };
         self.name.ends_with("url")
-            || self.path.contains("links.")
             || matches!(self.schema.text("format"), Some("uri" | "url"))
             || self.schema.keyword("example").is_some_and(is_address)
     }

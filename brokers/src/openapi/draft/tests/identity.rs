@@ -31,6 +31,7 @@ fn the_id_is_what_the_path_asks_for() {
         id("index", "integer", issue),
         "# CHECK: that `number` is what the path's `{index}` asks for.\nid = \"{{ object.number }}\""
     );
+    assert!(id("box_id_or_name", "string", both).ends_with("{{ object.id }}\""));
     assert_eq!(id("number", "integer", issue), "id = \"{{ object.number }}\"");
 }
 

@@ -224,6 +224,14 @@ fn a_list_goes_on_by_cursors() {
         [paging.default]
         next_url = "{{ response.links.next }}""#]],
     );
+    paged(
+        &[("cursor", TEXT)],
+        url,
+        &expect![[r##"
+        # CHECK: whether this is the cursor, or the whole URL of the next page.
+        [paging.default]
+        next  = { cursor = "{{ response.links.next }}" }"##]],
+    );
     paged(&[("filter", TEXT)], cursor, &expect!["# CHECK: how lists go on (`[paging.default]`)."]);
 }
 
