@@ -304,3 +304,15 @@ fn what_is_no_manifest_is_said_with_its_path() {
         ],
     );
 }
+
+#[test]
+fn a_mistake_is_shown_where_it_is_written() {
+    let named = ORG.replace("unique = true", "unique = true\npattern = \"[a-z]+\"");
+    let sandbox = project("http://127.0.0.1:9", &named);
+    sandbox.file("prov.toml", CONFIG.replace("name = \"x\"", "name = \"my org\""));
+    let name = sandbox.run("plan");
+    let provider = PROVIDER.replace("ACME_TOKEN", "MY_TOKEN");
+    sandbox.file("brokers/acme/provider.toml", provider);
+    let custody = sandbox.run("plan");
+    story("places", &[("a name", name), ("a variable", custody)]);
+}

@@ -1,7 +1,6 @@
 //! Holds the example of a manifest to the manifest: its params to what they may be, and what is read
 //! of an object to the object that it shows.
 
-use provision::config::misfit;
 use provision::diagnostic::{Diagnostic, Diagnostics, Span};
 use provision::name::closest;
 use provision::text::{Entry, Node};
@@ -49,9 +48,11 @@ pub fn check_params(service: &Service, params: &Node) -> Diagnostics {
             Some(_) if settled.is_null() => {}
             Some(rule) => {
                 given.push(key.as_str());
-                misfit(&rule.param, &settled, value)
-                    .into_iter()
-                    .for_each(|problem| problems.push(problem));
+                if let Some(expected) = rule.param.misfit(&settled, value.type_name()) {
+                    let summary = format!("`{key}` must be {expected}.");
+                    let problem = Diagnostic::error("wrong-param", summary).at(value.span);
+                    problems.push(problem.help(rule.param.description.clone()));
+                }
             }
             None => problems.push(unknown(service, key).at(*span)),
         }

@@ -60,8 +60,10 @@ pub(super) fn problems(provider: &str, service: &str) -> String {
     for problem in problems.iter() {
         let place = problem.span.and_then(|span| sources.position(span));
         let place = place.map(|(name, line, column)| format!("{name}:{line}:{column} "));
-        let help = problem.help.as_ref().map(|help| format!(" {help}")).unwrap_or_default();
-        writeln!(text, "{}{}{help}", place.unwrap_or_default(), problem.summary).unwrap();
+        writeln!(text, "{}{}", place.unwrap_or_default(), problem.summary).unwrap();
+        let help = problem.help.clone().unwrap_or_default();
+        // What is long is told by its beginning.
+        writeln!(text, "    {}", help.chars().take(70).collect::<String>()).unwrap();
     }
     text
 }
@@ -86,14 +88,16 @@ fn a_kind_is_one_that_exists() {
     check(
         &[(r#""storage""#, r#""storag""#)],
         &expect![[r#"
-        box.toml:2:8 `storag` is not a kind. Did you mean `storage`?
-    "#]],
+            box.toml:2:8 `storag` is not a kind.
+                Did you mean `storage`?
+        "#]],
     );
     check(
         &[(r#""storage""#, r#""mailbox""#)],
         &expect![[r#"
-        box.toml:2:8 `mailbox` is not a kind. Known kinds: certificate, custom, database, database_group, deployment, dns_record, domain, file, firewall, load_balancer, network, price, product, queue, redirect, repository, resource, role, secret, server, ssh_key, storage, token, user, value, variable, web_service, webhook, widget.
-    "#]],
+            box.toml:2:8 `mailbox` is not a kind.
+                Known kinds: certificate, custom, database, database_group, deployment
+        "#]],
     );
 }
 
@@ -102,27 +106,33 @@ fn an_example_fits_its_manifest() {
     check(
         &[("size = 3, colour = \"red\"", "sise = 3, colour = \"red\"")],
         &expect![[r#"
-        box.toml:28:10 `acme-box` needs the param `size`. Its size.
-        box.toml:28:12 `acme-box` has no param `sise`. Did you mean `size`?
-    "#]],
+            box.toml:28:10 `acme-box` needs the param `size`.
+                Its size.
+            box.toml:28:12 `acme-box` has no param `sise`.
+                Did you mean `size`?
+        "#]],
     );
     check(
         &[("{ size = 3, colour = \"red\"", "{ size = 30, colour = \"reed\"")],
         &expect![[r#"
-        box.toml:28:19 `size` must be at most 10. Its size.
-        box.toml:28:32 `colour` must be one of red, blue (did you mean `red`?). Its colour.
-    "#]],
+            box.toml:28:19 `size` must be at most 10.
+                Its size.
+            box.toml:28:32 `colour` must be one of red, blue (did you mean `red`?).
+                Its colour.
+        "#]],
     );
     check(
         &[("{ size = 3,", "{ size = \"3\",")],
         &expect![[r#"
-        box.toml:28:19 `size` must be a whole number, found a string. Its size.
-    "#]],
+            box.toml:28:19 `size` must be a whole number, found a string.
+                Its size.
+        "#]],
     );
     check(
         &[("size = \"{{ params.size }}\", look", "size = \"{{ params.sise }}\", look")],
         &expect![[r#"
-            box.toml:29:31 `sise` is not a param. Did you mean `size`?
+            box.toml:29:31 `sise` is not a param.
+                Did you mean `size`?
         "#]],
     );
     check(
@@ -131,8 +141,10 @@ fn an_example_fits_its_manifest() {
             "[example.edits]\nsise = { size = 4 }\n[example]\ncreated = { a = \"{{ nam }}\" }",
         )],
         &expect![[r#"
-            box.toml:28:1 `sise` is not a param. Did you mean `size`?
-            box.toml:30:21 There is no `nam` here. Did you mean `name`?
+            box.toml:28:1 `sise` is not a param.
+                Did you mean `size`?
+            box.toml:30:21 There is no `nam` here.
+                Did you mean `name`?
         "#]],
     );
     check(
@@ -141,8 +153,10 @@ fn an_example_fits_its_manifest() {
             "[[example.answers]]\nrequest = \"GET /x\"\nresponse = [\"{{ nam }}\"]\n[example]\npending = { a = \"{{ params.siz }}\" }",
         )],
         &expect![[r#"
-            box.toml:29:17 There is no `nam` here. Did you mean `name`?
-            box.toml:31:21 `siz` is not a param. Did you mean `size`?
+            box.toml:29:17 There is no `nam` here.
+                Did you mean `name`?
+            box.toml:31:21 `siz` is not a param.
+                Did you mean `size`?
         "#]],
     );
 }
@@ -152,32 +166,37 @@ fn what_is_read_is_in_the_example() {
     check(
         &[("value = \"{{ object.url }}\"", "value = \"{{ object.urls.public }}\"")],
         &expect![[r#"
-            box.toml:26:9 The output `url` finds nothing in the example's object. Correct it, or write into `object` of [example] all that the provider shows. One that may be missing ends with `| default(none)`.
+            box.toml:26:9 The output `url` finds nothing in the example's object.
+                Correct it, or write into `object` of [example] all that the provider 
         "#]],
     );
     check(
         &[("object.look.colour", "object.color")],
         &expect![[r#"
-        box.toml:14:8 The `read` of `colour` finds nothing in the example's object. Correct it, or write into `object` of [example] all that the provider shows.
-    "#]],
+            box.toml:14:8 The `read` of `colour` finds nothing in the example's object.
+                Correct it, or write into `object` of [example] all that the provider 
+        "#]],
     );
     check(
         &[("{{ object.size }}", "{{ object.size ~ '' }}")],
         &expect![[r#"
-        box.toml:9:8 `size` reads "3" of the example's object, not 3. A plan would show this as a change that never ends.
-    "#]],
+            box.toml:9:8 `size` reads "3" of the example's object, not 3.
+                A plan would show this as a change that never ends.
+        "#]],
     );
     check(
         &[("{{ object.id }}", "{{ object.uid }}")],
         &expect![[r#"
-            box.toml:3:6 The `id` finds nothing in the example's object. Correct it, or write into `object` of [example] all that the provider shows.
+            box.toml:3:6 The `id` finds nothing in the example's object.
+                Correct it, or write into `object` of [example] all that the provider 
         "#]],
     );
     check(
         &[("== 'active'", "== 'avtive'")],
         &expect![[r#"
-        box.toml:21:9 `ready` is not true of the example's object. The object in [example] is to be one that is ready; how it differs before that is `pending`.
-    "#]],
+            box.toml:21:9 `ready` is not true of the example's object.
+                The object in [example] is to be one that is ready; how it differs bef
+        "#]],
     );
     check(
         &[
@@ -193,7 +212,7 @@ fn all_mistakes_are_shown_at_once() {
     check(
         &[
             ("type = \"integer\"", "typ = \"integer\""),
-            ("\"POST /boxes\"", "\"POST boxes\""),
+            ("POST /boxes", "POST boxes"),
             ("{{ id }}", "{{ idd }}"),
             ("{{ params.size }}\", look", "{{ params.sise }}\", look"),
             ("object.url", "objekt.url"),
@@ -201,21 +220,32 @@ fn all_mistakes_are_shown_at_once() {
         ],
         &expect![[r#"
             box.toml:4:1 A param needs the field `type`.
-            box.toml:5:1 `typ` is not a field of a param. Did you mean `type`?
-            box.toml:16:11 A request is a method and a path, as in `GET /v2/things`. Methods: GET, HEAD, POST, PUT, PATCH, DELETE.
-            box.toml:19:26 There is no `idd` here. Did you mean `id`?
-            box.toml:23:29 There is no `idd` here. Did you mean `id`?
-            box.toml:26:13 There is no `objekt` here. Did you mean `object`?
-            box.toml:28:31 `colour` must be one of red, blue. Its colour.
-            box.toml:29:31 `sise` is not a param. Did you mean `size`?
+    
+            box.toml:5:1 `typ` is not a field of a param.
+                Did you mean `type`?
+            box.toml:16:11 A request is a method and a path, as in `GET /v2/things`.
+                Methods: GET, HEAD, POST, PUT, PATCH, DELETE.
+            box.toml:19:26 There is no `idd` here.
+                Did you mean `id`?
+            box.toml:23:29 There is no `idd` here.
+                Did you mean `id`?
+            box.toml:26:13 There is no `objekt` here.
+                Did you mean `object`?
+            box.toml:28:31 `colour` must be one of red, blue.
+                Its colour.
+            box.toml:29:31 `sise` is not a param.
+                Did you mean `size`?
         "#]],
     );
     let provider = PROVIDER.replace("base_url", "bas_url");
     let service = SERVICE.replace("object.url", "objekt.url");
     expect![[r#"
         provider.toml:1:1 A provider needs the field `base_url`.
-        provider.toml:2:1 `bas_url` is not a field of a provider. Did you mean `base_url`?
-        box.toml:26:13 There is no `objekt` here. Did you mean `object`?
+    
+        provider.toml:2:1 `bas_url` is not a field of a provider.
+            Did you mean `base_url`?
+        box.toml:26:13 There is no `objekt` here.
+            Did you mean `object`?
     "#]]
     .assert_eq(&problems(&provider, &service));
 }

@@ -1,6 +1,7 @@
 //! The port to the providers: what a broker can do, in the shape of the Open Service Broker API v2.17.
 
 mod error;
+mod misfit;
 mod request;
 mod service;
 

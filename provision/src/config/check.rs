@@ -151,7 +151,9 @@ fn check_name(instance: &Placed<'_>, service: &Service, problems: &mut Diagnosti
     };
     let summary = format!("`{name}` cannot be the name of a `{}`: it {what}.", service.id);
     problems.push(
-        Diagnostic::error("wrong-name", summary).at(instance.span).about(&instance.spec.reference),
+        Diagnostic::error("wrong-name", summary)
+            .at(instance.name_span.unwrap_or(instance.span))
+            .about(&instance.spec.reference),
     );
 }
 

@@ -20,7 +20,7 @@ use crate::name::{Name, Names};
 use crate::text::{Entry, Kind, Node, read};
 
 pub use document::Document;
-pub use params::{escapes, misfit};
+pub use params::escapes;
 pub use schema::json_schema;
 pub use scope::{Scope, fill_env};
 pub use spec::{InstanceSpec, OnRemove, Placed};

@@ -1,6 +1,5 @@
 //! Params against the schema of their service.
 
-use regex_lite::Regex;
 use serde_json::Value;
 
 use super::Rules;
@@ -88,20 +87,8 @@ fn check_param(param: &Param, entry: &Entry, settled: &Value, rules: Rules) -> O
     {
         return template_problem(param, text, node);
     }
-    misfit(param, settled, node).or_else(|| {
-        let expected = path_problem(param, settled, rules)?;
-        Some(wrong(param, &expected, node))
-    })
-}
-
-/// What is wrong with a value that is written at `node` and stands for `settled`, when something is.
-#[must_use]
-pub fn misfit(param: &Param, settled: &Value, node: &Node) -> Option<Diagnostic> {
-    let expected = type_problem(param, settled)
-        .map(|expected| format!("{expected}, found {}", node.type_name()))
-        .or_else(|| allowed_problem(param, settled))
-        .or_else(|| bounds_problem(param, settled))
-        .or_else(|| pattern_problem(param, settled))?;
+    let expected =
+        param.misfit(settled, node.type_name()).or_else(|| path_problem(param, settled, rules))?;
     Some(wrong(param, &expected, node))
 }
 
@@ -119,7 +106,7 @@ fn template_problem(param: &Param, text: &str, node: &Node) -> Option<Diagnostic
         ParamType::Any | ParamType::String | ParamType::Path | ParamType::PathOrList
     );
     (is_text && !takes_text).then(|| {
-        let expected = type_name(param.kind);
+        let expected = param.kind.expected();
         Diagnostic::error(
             "wrong-param",
             format!("`{}` must be {expected}, found text.", param.name),
@@ -143,72 +130,6 @@ fn is_written_out(value: &Value) -> bool {
         Value::Null => false,
         _ => true,
     }
-}
-
-fn type_name(kind: ParamType) -> &'static str {
-    match kind {
-        ParamType::Any => "any value",
-        ParamType::String => "a string",
-        ParamType::Path => "a path",
-        ParamType::PathOrList => "a path or a list",
-        ParamType::Integer => "a whole number",
-        ParamType::Number => "a number",
-        ParamType::Boolean => "true or false",
-        ParamType::List => "a list",
-        ParamType::Texts => "a list of strings",
-        ParamType::Map => "a table",
-        ParamType::TextMap => "a table of strings",
-    }
-}
-
-fn is_type_problem(param: &Param, value: &Value) -> bool {
-    let is_text = |value: &Value| value.is_string();
-    !match param.kind {
-        ParamType::Any => true,
-        ParamType::String | ParamType::Path => value.is_string(),
-        ParamType::PathOrList => value.is_string() || value.is_array(),
-        ParamType::Integer => value.is_i64() || value.is_u64(),
-        ParamType::Number => value.is_number(),
-        ParamType::Boolean => value.is_boolean(),
-        ParamType::List => value.is_array(),
-        ParamType::Texts => value.as_array().is_some_and(|items| items.iter().all(is_text)),
-        ParamType::Map => value.is_object(),
-        ParamType::TextMap => value.as_object().is_some_and(|map| map.values().all(is_text)),
-    }
-}
-
-fn type_problem(param: &Param, value: &Value) -> Option<String> {
-    is_type_problem(param, value).then(|| type_name(param.kind).to_owned())
-}
-
-fn allowed_problem(param: &Param, value: &Value) -> Option<String> {
-    if param.allowed.is_empty() || param.allowed.contains(value) {
-        return None;
-    }
-    let words: Vec<&str> = param.allowed.iter().filter_map(Value::as_str).collect();
-    let guess = value.as_str().and_then(|text| closest(text, words.iter().copied()));
-    let guess = guess.map(|word| format!(" (did you mean `{word}`?)")).unwrap_or_default();
-    Some(format!("one of {}{guess}", words.join(", ")))
-}
-
-fn bounds_problem(param: &Param, value: &Value) -> Option<String> {
-    let (least, greatest) = param.bounds?;
-    let (amount, unit) = match value {
-        Value::String(text) => (i64::try_from(text.chars().count()).ok()?, " characters long"),
-        Value::Number(number) => (number.as_i64().unwrap_or(i64::MAX), ""),
-        _ => return None,
-    };
-    (amount < least || amount > greatest).then(|| match (least, greatest) {
-        (_, i64::MAX) => format!("at least {least}{unit}"),
-        (i64::MIN, _) => format!("at most {greatest}{unit}"),
-        _ => format!("{least} to {greatest}{unit}"),
-    })
-}
-
-fn pattern_problem(param: &Param, value: &Value) -> Option<String> {
-    let (pattern, text) = (param.pattern.as_deref()?, value.as_str()?);
-    let regex = Regex::new(&format!("^(?:{pattern})$")).ok()?;
-    (!regex.is_match(text)).then(|| format!("like `{pattern}`"))
 }
 
 fn path_problem(param: &Param, value: &Value, rules: Rules) -> Option<String> {

@@ -83,6 +83,8 @@ pub struct Placed<'n> {
     pub bind: Vec<(String, Span)>,
     /// The plan's place.
     pub plan_span: Option<Span>,
+    /// The name's place.
+    pub name_span: Option<Span>,
 }
 
 /// The fields of one instance before they are put together.
@@ -181,6 +183,7 @@ impl<'n> Fields<'n> {
             bind: self.bind.iter().map(|entry| (entry.key.clone(), entry.span)).collect(),
             depends_on: self.depends_on,
             plan_span: self.plan.map(|plan| plan.span),
+            name_span: self.name.map(|name| name.span),
         }
     }
 }
