@@ -285,6 +285,10 @@ fn what_is_no_manifest_is_said_with_its_path() {
     sandbox.file("brokers/acme/team.toml", &broken);
     sandbox.file("brokers/neon/branch.toml/note.txt", "a");
     let linted = sandbox.run("broker lint");
+    let folder = sandbox.run("broker lint brokers/neon");
+    let neighbour = sandbox.run("broker lint brokers/acme/org.toml");
+    sandbox.file("brokers/other/provider.toml", "nam = 1\n");
+    let other = sandbox.run("broker lint brokers/acme/org.toml");
     let config = CONFIG.replace("acme-org", "neon-branch");
     sandbox.file("prov.toml", config);
     let used = sandbox.run("plan");
@@ -298,6 +302,9 @@ fn what_is_no_manifest_is_said_with_its_path() {
         "no_manifest",
         &[
             ("a folder", linted),
+            ("in a folder that was named", folder),
+            ("beside one that was named", neighbour),
+            ("another provider is broken", other),
             ("used", used),
             ("a file for the folder", unused),
             ("linted", file),

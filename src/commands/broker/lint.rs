@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use brokers::catalog;
-use brokers::manifest::{self, File, Manifest, Origin};
+use brokers::manifest::{self, Broken, File, Loaded, Manifest, Origin};
 use brokers::openapi::{self, Description, Exceptions, Report};
 use provision::diagnostic::{Diagnostic, Diagnostics, Sources};
 use serde_json::json;
@@ -37,11 +37,11 @@ pub fn run(context: &mut Context, args: &Args) -> super::super::Answer {
     let mut sources = Sources::default();
     let (mut files, unreadable) = context.manifest_files();
     let named = expanded(&args.files);
-    if args.files.is_empty() {
-        for broken in unreadable {
-            problems.extend(broken.shown(&mut sources));
-        }
-    } else {
+    let is_meant = |broken: &&Broken| args.files.is_empty() || is_about(broken, args, &named);
+    for broken in unreadable.iter().filter(is_meant) {
+        problems.extend(broken.shown(&mut sources));
+    }
+    if !args.files.is_empty() {
         // What was named is checked; of the rest only the providers have to be there.
         files.retain(|file| file.origin == Origin::BuiltIn || file.thing == "provider");
     }
@@ -50,13 +50,15 @@ pub fn run(context: &mut Context, args: &Args) -> super::super::Answer {
     for path in named.iter().filter(is_manifest) {
         files.push(read(&std::env::current_dir().unwrap_or_default(), path)?);
     }
-    let manifests = manifest::load(files, &mut sources, &mut problems);
+    let Loaded { mut manifests, broken } = manifest::read(files, &mut sources);
+    for broken in broken.iter().filter(is_meant) {
+        problems.extend(broken.problems.clone());
+    }
     if problems.has_errors() {
         context.sources = sources;
         problems.sort();
         return Err(Failure::of(Exit::Error, problems));
     }
-    let mut manifests = manifests;
     let is_asked = |manifest: &Manifest| match args.files.is_empty() {
         true => manifest.file.origin != Origin::BuiltIn,
         false => named.iter().any(|path| path.display().to_string() == manifest.file.path),
@@ -154,6 +156,20 @@ fn exceptions(
             None => Exceptions::default(),
         },
     }
+}
+
+/// Whether a file that cannot be used was named, or is in a folder that was, or describes the provider
+/// of one that was.
+fn is_about(broken: &Broken, args: &Args, named: &[PathBuf]) -> bool {
+    let path = Path::new(&broken.path);
+    let is_provider = path.file_stem().is_some_and(|stem| stem == "provider");
+    let is_beside = |other: &PathBuf| {
+        let here = std::env::current_dir().unwrap_or_default().join(other);
+        let folder = here.parent().and_then(Path::file_name);
+        folder.is_some_and(|folder| folder.to_string_lossy() == broken.provider)
+    };
+    args.files.iter().any(|asked| path.starts_with(asked))
+        || (is_provider && named.iter().any(is_beside))
 }
 
 /// The files that were named; of a folder the manifests in it, and in the folders in it.
