@@ -61,9 +61,10 @@ pub(super) fn problems(provider: &str, service: &str) -> String {
         let place = problem.span.and_then(|span| sources.position(span));
         let place = place.map(|(name, line, column)| format!("{name}:{line}:{column} "));
         writeln!(text, "{}{}", place.unwrap_or_default(), problem.summary).unwrap();
-        let help = problem.help.clone().unwrap_or_default();
         // What is long is told by its beginning.
-        writeln!(text, "    {}", help.chars().take(70).collect::<String>()).unwrap();
+        if let Some(help) = &problem.help {
+            writeln!(text, "    {}", help.chars().take(70).collect::<String>()).unwrap();
+        }
     }
     text
 }
@@ -220,7 +221,6 @@ fn all_mistakes_are_shown_at_once() {
         ],
         &expect![[r#"
             box.toml:4:1 A param needs the field `type`.
-    
             box.toml:5:1 `typ` is not a field of a param.
                 Did you mean `type`?
             box.toml:16:11 A request is a method and a path, as in `GET /v2/things`.
@@ -241,7 +241,6 @@ fn all_mistakes_are_shown_at_once() {
     let service = SERVICE.replace("object.url", "objekt.url");
     expect![[r#"
         provider.toml:1:1 A provider needs the field `base_url`.
-    
         provider.toml:2:1 `bas_url` is not a field of a provider.
             Did you mean `base_url`?
         box.toml:26:13 There is no `objekt` here.
