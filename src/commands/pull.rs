@@ -121,12 +121,9 @@ async fn discover(
     parallelism: usize,
 ) -> Discovered {
     let services = world.catalog.services().map(|service| service.id.to_string());
-    let questions = services.flat_map(|service| {
-        let places = places(journal, world, env, &service);
-        places.into_iter().map(move |beside| (service.clone(), beside))
-    });
-    let answers = questions.map(|(service, beside)| async move {
+    let answers = services.map(|service| async move {
         let broker = world.catalog.broker(&service)?;
+        let beside = known_params(journal, world, env, &service);
         Some((broker.list(&service, &beside).await, service))
     });
     let answers: Vec<_> = stream::iter(answers).buffered(parallelism.max(1)).collect().await;
@@ -140,9 +137,7 @@ async fn discover(
                     let object = json!({
                         "service": service, "name": live.name, "instance_id": live.instance_id,
                     });
-                    if !discovered.objects.contains(&object) {
-                        discovered.objects.push(object);
-                    }
+                    discovered.objects.push(object);
                 }
             }
             Err(error) => discovered.errors.push((service, sentence(&error.to_string()))),
@@ -151,22 +146,15 @@ async fn discover(
     discovered
 }
 
-/// The params beside which to look: nothing, and what each known instance of the service has.
-fn places(
+/// What each known instance of a service was made with.
+fn known_params(
     journal: &Journal,
     world: &World,
     env: &BTreeMap<Name, String>,
     service: &str,
 ) -> Vec<Resolved> {
     let entries = journal.instances.iter().filter(|entry| entry.service.as_str() == service);
-    let params = entries.map(|entry| observe::previous(journal, entry, world, env).params);
-    let mut places: Vec<Resolved> = Vec::new();
-    for place in std::iter::once(Resolved::default()).chain(params) {
-        if !places.contains(&place) {
-            places.push(place);
-        }
-    }
-    places
+    entries.map(|entry| observe::previous(journal, entry, world, env).params).collect()
 }
 
 /// Brings the journal to what is live. What is declared differs from it then, so that the next plan

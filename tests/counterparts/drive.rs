@@ -164,7 +164,7 @@ impl<'a> Drive<'a> {
         }
         self.find().await;
         self.begin("list", self.imitation());
-        let listed = self.broker.list(&self.manifest.service.id, &self.resolved()).await;
+        let listed = self.broker.list(&self.manifest.service.id, &[self.resolved()]).await;
         self.note("list", listed);
         self.updates(&id).await;
         self.delete(&id).await;

@@ -159,8 +159,11 @@ fn a_list_that_cannot_be_had_does_not_hide_the_others() {
     let cloud = cloud(&keys);
     let sandbox = project(&cloud);
     keys.lock().unwrap().push(json!({ "id": 2, "name": "theirs", "labels": {} }));
+    let is_list = |line: &&String| line.starts_with("GET /ssh_keys?");
+    let before = cloud.lines().iter().filter(is_list).count();
     // Of servers, volumes and firewalls this provider knows nothing.
     let pull = sandbox.run("pull --discover");
+    assert_eq!(cloud.lines().iter().filter(is_list).count(), before + 1, "one list, however many");
     assert_eq!(pull.status, 1, "{pull}");
     assert!(pull.stdout.contains("found    hetzner-ssh-key · theirs (2)"), "{pull}");
     assert!(pull.stdout.contains("error    hetzner-server: "), "{pull}");

@@ -8,7 +8,7 @@ use provision::broker::{
     OperationRequest, OperationState, PreflightRequest, Progress, ProvisionRequest, Provisioned,
     Service, UpdateRequest,
 };
-use provision::value::{Outputs, Resolved, as_text};
+use provision::value::{Outputs, Resolved};
 use serde_json::{Value, json};
 
 use super::exchange::Exchange;
@@ -331,42 +331,22 @@ impl Broker for RestBroker {
     async fn list(
         &self,
         service: &str,
-        beside: &Resolved,
+        beside: &[Resolved],
     ) -> Result<Option<Vec<Live>>, BrokerError> {
         let Some(manifest) = self.manifests.get(service) else { return Ok(None) };
         let Some(verb) = manifest.service.verb("list") else { return Ok(None) };
-        if beside.0.is_empty() && self.mentions(verb.templates(), "params.") {
-            // It lists what is inside something else, and nobody says what.
+        let places = self.places(verb, beside);
+        // It lists what is inside something else, and nobody says what; or nobody may ask.
+        if places.is_empty() || self.credential()?.is_none() {
             return Ok(None);
         }
-        if self.credential()?.is_none() {
-            return Ok(None);
-        }
-        let mut exchange = self.open().await?;
-        exchange.introduce().await?;
-        exchange.file = &manifest.file.path;
-        exchange.secrets = shape::secrets(&manifest.service);
-        exchange.scope.set("params", &Value::Object(beside.0.clone()));
-        for name in ["name", "project", "stage", "ref", "marker"] {
-            exchange.scope.set(name, &Value::from(""));
-        }
-        match exchange.run(verb).await {
-            // Nothing is inside of what is not there.
-            Err(error) if error.kind == ErrorKind::NotFound && !beside.0.is_empty() => {
-                return Ok(Some(Vec::new()));
+        let mut found: Vec<Live> = Vec::new();
+        for place in &places {
+            for live in self.list_at(manifest, verb, place).await? {
+                if !found.iter().any(|known| known.instance_id == live.instance_id) {
+                    found.push(live);
+                }
             }
-            ended => ended?,
-        }
-        let mut found = Vec::new();
-        for item in std::mem::take(&mut exchange.items) {
-            exchange.scope.set("object", &item);
-            let Ok(id) = exchange.id(&manifest.service) else { continue };
-            exchange.identify(&manifest.service, &id)?;
-            let name =
-                manifest.service.name.read.as_ref().and_then(|read| {
-                    exchange.value(read).ok().flatten().map(|name| as_text(&name))
-                });
-            found.push(Live::new(id.clone(), name.unwrap_or(id), Outputs::default()));
         }
         Ok(Some(found))
     }

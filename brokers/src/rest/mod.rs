@@ -4,6 +4,7 @@ mod broker;
 mod exchange;
 mod failure;
 mod identity;
+mod list;
 mod look;
 mod preflight;
 mod request;
@@ -12,7 +13,7 @@ mod shape;
 mod verify;
 mod wait;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use provision::broker::{Address, BrokerError, ErrorKind, Service};
@@ -112,6 +113,23 @@ impl RestBroker {
         let expressions = templates.into_iter().flat_map(Template::expressions);
         let outlines = expressions.filter_map(|text| self.language.outline(text).ok());
         outlines.flat_map(|outline| outline.names).any(|name| format!("{name}.").starts_with(path))
+    }
+
+    /// The params that expressions look at; `None` when they look at all of them.
+    fn params_of(&self, templates: Vec<&Template>) -> Option<BTreeSet<String>> {
+        let expressions = templates.into_iter().flat_map(Template::expressions);
+        let outlines = expressions.filter_map(|text| self.language.outline(text).ok());
+        let mut params = BTreeSet::new();
+        for name in outlines.flat_map(|outline| outline.names) {
+            match name.split_once('.') {
+                Some(("params", rest)) => {
+                    params.insert(rest.split('.').next().unwrap_or(rest).to_owned());
+                }
+                None if name == "params" => return None,
+                _ => {}
+            }
+        }
+        Some(params)
     }
 
     /// An exchange without an instance.

@@ -99,15 +99,15 @@ pub trait Broker: Send + Sync {
 
     /// Every object of a service that the provider shows, ours or not; `None` when it cannot list.
     ///
-    /// `beside` are the params of one of them, as far as known: what is inside of something else is
-    /// listed beside it.
+    /// `beside` are the params of those that are known: what is inside of something else is listed
+    /// there, each place once.
     ///
     /// # Errors
     /// Any failure before the list is complete: a part of a list is never returned.
     async fn list(
         &self,
         _service: &str,
-        _beside: &Resolved,
+        _beside: &[Resolved],
     ) -> Result<Option<Vec<Live>>, BrokerError> {
         Ok(None)
     }

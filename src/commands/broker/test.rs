@@ -276,7 +276,7 @@ impl Bench {
         let env = Default::default();
         let previous = entry.map(|entry| observe::previous(&journal, entry, &self.world, &env));
         let beside = previous.map(|previous| previous.params).unwrap_or_default();
-        Ok(match broker.list(id, &beside).await {
+        Ok(match broker.list(id, &[beside]).await {
             Ok(None) => Ok("it is listed inside of something else only".to_owned()),
             Ok(Some(objects))
                 if objects.iter().any(|live| Some(&live.instance_id) == own.as_ref()) =>

@@ -160,7 +160,7 @@ impl Stage {
             }
             let id = &self.model.manifest.service.id;
             let listed =
-                Broker::list(scene.broker.as_ref(), id, &Resolved(self.example().params.clone()))
+                Broker::list(scene.broker.as_ref(), id, &[Resolved(self.example().params.clone())])
                     .await;
             listed.map_err(|error| format!("list: {}", told(&error)))?;
         }

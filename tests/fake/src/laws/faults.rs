@@ -111,7 +111,7 @@ pub async fn lists_are_read_to_the_end(stage: &Stage) -> Verdict {
     };
     let mut seen = Vec::new();
     let id = &stage.model.manifest.service.id;
-    let beside = Resolved(stage.example().params.clone());
+    let beside = [Resolved(stage.example().params.clone())];
     let listed = Broker::list(scene.broker.as_ref(), id, &beside).await;
     let listed = listed.map_err(|error| told(&error)).during("list")?;
     if let Some(listed) = listed {

@@ -23,7 +23,7 @@ pub async fn looking_changes_nothing(stage: &Stage) -> Verdict {
     let listed = provision::broker::Broker::list(
         scene.broker.as_ref(),
         &id,
-        &Resolved(stage.example().params.clone()),
+        &[Resolved(stage.example().params.clone())],
     )
     .await;
     seen.extend(listed.err().map(|error| format!("list: {}", told(&error))));
