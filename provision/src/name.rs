@@ -13,6 +13,11 @@ use serde::{Deserialize, Serialize};
 pub struct Name(Arc<str>);
 
 impl Name {
+    /// Whether it holds no output that is only known while applying.
+    pub(crate) fn is_settled(&self) -> bool {
+        !self.as_str().contains("${") && !self.as_str().starts_with('@')
+    }
+
     /// The text of the name.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -119,7 +119,7 @@ impl Observer for Json<'_> {
                 "type": "retrying", "ref": reference, "reason": reason, "delay_ms": millis(*delay)
             }),
             RunEvent::Differs { reference, params } => {
-                let differing = |(param, given, shown): &(_, Value, Value)| json!({ "param": param, "given": given, "shown": shown });
+                let differing = |(param, given, shown): &(Name, Value, Value)| json!({ "param": param, "given": given, "shown": shown });
                 let params: Vec<Value> = params.iter().map(differing).collect();
                 json!({ "type": "differs", "ref": reference, "params": params })
             }

@@ -15,14 +15,12 @@ use crate::between::{Between, Passed};
 use crate::drive::VALUES;
 use crate::judge::{Descriptions, Prism};
 use crate::part::Counterparts;
-use crate::prism::TWINS;
+use crate::prism::{TWINS, providers};
 use crate::wire::Message;
 
 /// Providers of which services need operations that the cut leaves out; Prism starts slowly with a
 /// whole description.
 const BEYOND_THE_CUT: [&str; 4] = ["cloudflare", "digitalocean", "hetzner", "vultr"];
-
-const NETLIFY_BASE: &str = "/api/v1";
 
 /// The descriptions of one provider, for who knows what.
 pub struct Atlas {
@@ -85,7 +83,7 @@ impl Filled {
         let mut filler = |path: &PathBuf| Filler::new(descriptions.read(path).clone());
         let atlas = Arc::new(Atlas { cut: filler(&cut), full: full.as_ref().map(&mut filler) });
         let behind: Arc<Mutex<Option<Arc<Handler>>>> = Arc::default();
-        let url = upstream(Arc::clone(&atlas), Arc::clone(&behind));
+        let url = upstream(Arc::clone(&atlas), Arc::clone(&behind), base_path(provider));
         Ok(Self { url, behind, atlas })
     }
 
@@ -144,11 +142,18 @@ impl Judged {
     }
 }
 
+/// The path of the provider's base URL.
+fn base_path(provider: &str) -> String {
+    let url = providers().remove(provider).unwrap()[0].provider.base_url.clone();
+    let (_, behind) = url.split_once("://").unwrap();
+    behind.find('/').map_or_else(String::new, |at| behind[at..].trim_end_matches('/').to_owned())
+}
+
 /// The server behind the judges.
-fn upstream(atlas: Arc<Atlas>, behind: Arc<Mutex<Option<Arc<Handler>>>>) -> String {
+fn upstream(atlas: Arc<Atlas>, behind: Arc<Mutex<Option<Arc<Handler>>>>, base: String) -> String {
     let handler = move |mut request: Received| {
         // Some clients insist on the provider's own base path.
-        if let Some(path) = request.path.strip_prefix(NETLIFY_BASE) {
+        if let Some(path) = request.path.strip_prefix(&base) {
             request.path = path.to_owned();
         }
         let seen = request.clone();

@@ -28,25 +28,26 @@ pub enum Verdict {
 
 impl Prism {
     pub fn start(parts: &Counterparts, description: &Path) -> Result<Self, String> {
-        let prism = parts.installed("npm/node_modules/.bin/prism", "prism")?;
-        let node = node()?;
-        let part = Part::start("prism", |port| {
-            let mut command = Command::new(node);
-            command.arg(prism).args(["mock", "-h", "127.0.0.1", "-p", &port.to_string()]);
-            command.arg(description);
-            command
-        })?;
-        Ok(Self { part })
+        Self::run(parts, "mock", description, None)
     }
 
     /// Prism before a server: what breaks the description is told in a header of the answer.
     pub fn proxy(parts: &Counterparts, description: &Path, upstream: &str) -> Result<Self, String> {
+        Self::run(parts, "proxy", description, Some(upstream))
+    }
+
+    fn run(
+        parts: &Counterparts,
+        verb: &str,
+        description: &Path,
+        upstream: Option<&str>,
+    ) -> Result<Self, String> {
         let prism = parts.installed("npm/node_modules/.bin/prism", "prism")?;
         let node = node()?;
-        let part = Part::start("prism proxy", |port| {
+        let part = Part::start(&format!("prism {verb}"), |port| {
             let mut command = Command::new(node);
-            command.arg(prism).args(["proxy", "-h", "127.0.0.1", "-p", &port.to_string()]);
-            command.arg(description).arg(upstream);
+            command.arg(prism).args([verb, "-h", "127.0.0.1", "-p", &port.to_string()]);
+            command.arg(description).args(upstream);
             command
         })?;
         Ok(Self { part })

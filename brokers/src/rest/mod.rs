@@ -110,17 +110,20 @@ impl RestBroker {
 
     /// Whether a name in one of `templates` begins with `path`.
     fn mentions(&self, templates: Vec<&Template>, path: &str) -> bool {
+        self.names(templates).iter().any(|name| format!("{name}.").starts_with(path))
+    }
+
+    /// The names that expressions look at.
+    fn names(&self, templates: Vec<&Template>) -> Vec<String> {
         let expressions = templates.into_iter().flat_map(Template::expressions);
         let outlines = expressions.filter_map(|text| self.language.outline(text).ok());
-        outlines.flat_map(|outline| outline.names).any(|name| format!("{name}.").starts_with(path))
+        outlines.flat_map(|outline| outline.names).collect()
     }
 
     /// The params that expressions look at; `None` when they look at all of them.
     fn params_of(&self, templates: Vec<&Template>) -> Option<BTreeSet<String>> {
-        let expressions = templates.into_iter().flat_map(Template::expressions);
-        let outlines = expressions.filter_map(|text| self.language.outline(text).ok());
         let mut params = BTreeSet::new();
-        for name in outlines.flat_map(|outline| outline.names) {
+        for name in self.names(templates) {
             match name.split_once('.') {
                 Some(("params", rest)) => {
                     params.insert(rest.split('.').next().unwrap_or(rest).to_owned());

@@ -10,7 +10,7 @@ use futures_util::stream::{self, StreamExt as _};
 use serde_json::{Map, Value};
 
 use crate::broker::{
-    Address, BrokerError, ErrorKind, FetchRequest, FindRequest, Live, OnChange, Previous,
+    Address, BrokerError, ErrorKind, FetchRequest, FindRequest, Live, OnChange, Previous, Service,
 };
 use crate::config::{Desired, InstanceSpec};
 use crate::name::Name;
@@ -166,8 +166,7 @@ async fn look(
     let (state, live) = match found {
         Ok(Some((live, declared, secrets))) => {
             let mut drift = compare(entry, &live, world);
-            let of_declared = edited(entry, &live, &declared, world);
-            drift.extend(of_declared.into_iter().map(|drift| covered(drift, &secrets)));
+            drift.extend(edited(entry, &live, (&declared, &secrets), world));
             let state = if drift.is_empty() { LiveState::Live } else { LiveState::Drifted(drift) };
             (state, Some(live))
         }
@@ -241,35 +240,46 @@ fn compare(entry: &Instance, live: &Live, world: &World) -> Vec<Drift> {
     drift
 }
 
-/// The params that the provider shows other than they were given. Only what was given takes part.
-fn edited(entry: &Instance, live: &Live, declared: &Resolved, world: &World) -> Vec<Drift> {
+/// What the provider shows other than it was given: its name, where that changes in place, and params.
+fn edited(
+    entry: &Instance,
+    live: &Live,
+    (declared, secrets): (&Resolved, &[String]),
+    world: &World,
+) -> Vec<Drift> {
     let service = world.catalog.service(entry.service.as_str());
     let mut drift = Vec::new();
     let is_renamable = service.is_some_and(|service| service.on_rename == OnChange::Update);
     let given = entry.name.as_str();
-    // A name that is put together of outputs is not known here.
-    if is_renamable && !given.contains("${") && live.is_renamed(given) {
+    if is_renamable && entry.name.is_settled() && live.is_renamed(given) {
         let (given, shown) = (Value::from(given), Value::from(live.name.as_str()));
         drift.push((Name::from(NAME), given, shown));
     }
-    for (key, shown) in &live.params.0 {
-        let Some(given) = declared.get(key).filter(|given| !same(given, shown)) else { continue };
-        let param = service.and_then(|service| service.param(key));
-        let path = Name::from(format!("params.{key}"));
-        if param.is_some_and(|param| param.sensitive) {
-            let mask = Value::from(MASK);
-            drift.push((path, mask.clone(), mask));
-        } else {
-            drift.push((path, given.clone(), shown.clone()));
-        }
+    let (given, shown) = (declared, &live.params);
+    for (key, given, shown) in differing(service, (given, shown), secrets) {
+        drift.push((Name::from(format!("params.{key}")), given, shown));
     }
     drift
 }
 
-/// A drift with every secret text in it masked.
-fn covered((path, given, shown): Drift, secrets: &[String]) -> Drift {
-    let (given, shown) = cover_both(&given, &shown, secrets);
-    (path, given, shown)
+/// The params that are shown otherwise than they were given, with both values, secrets masked. Only
+/// what was given takes part.
+pub(crate) fn differing(
+    service: Option<&Service>,
+    (given, shown): (&Resolved, &Resolved),
+    secrets: &[String],
+) -> Vec<(Name, Value, Value)> {
+    let mut differing = Vec::new();
+    for (key, shown) in &shown.0 {
+        let Some(given) = given.get(key).filter(|given| !same(given, shown)) else { continue };
+        let param = service.and_then(|service| service.param(key));
+        let (given, shown) = match param.is_some_and(|param| param.sensitive) {
+            true => (Value::from(MASK), Value::from(MASK)),
+            false => cover_both(given, shown, secrets),
+        };
+        differing.push((Name::from(key.as_str()), given, shown));
+    }
+    differing
 }
 
 /// What a plan needs to know of the world before it is made.

@@ -230,7 +230,7 @@ impl<'a> Planner<'a> {
         }
         let fingerprint = digest::fingerprint(spec.name.as_str(), &spec.params, spec.plan.as_ref());
         let is_same = fingerprint.is_ok_and(|fingerprint| fingerprint == entry.fingerprint);
-        let renamed = spec.name != entry.name && is_settled(&spec.name);
+        let renamed = spec.name != entry.name && spec.name.is_settled();
         if is_same && !renamed && spec.plan == entry.plan {
             return self.same(spec, entry, service);
         }
@@ -432,11 +432,6 @@ fn is_protected(spec: &InstanceSpec, service: Option<&Service>) -> bool {
     spec.protected.unwrap_or_else(|| service.is_some_and(Service::is_stateful))
 }
 
-/// Whether a name holds no output that is only known while applying.
-fn is_settled(name: &Name) -> bool {
-    !name.as_str().contains("${") && !name.as_str().starts_with('@')
-}
-
 fn same_bind(before: &[(Name, String)], after: &[(Name, String)]) -> bool {
     before.len() == after.len() && after.iter().all(|pair| before.contains(pair))
 }
@@ -473,7 +468,7 @@ impl ToValue for bool {
 
 fn changes(spec: &InstanceSpec, entry: &Instance, service: Option<&Service>) -> Vec<Change> {
     let mut changes = Vec::new();
-    if spec.name != entry.name && is_settled(&spec.name) {
+    if spec.name != entry.name && spec.name.is_settled() {
         changes.push(changed("name", &entry.name, &spec.name));
     }
     if spec.plan != entry.plan {

@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
-
 use super::event::{Outcome, RunEvent};
 use super::retry;
 use super::worker::{Resolution, Shared, TaskError};
@@ -14,7 +12,7 @@ use crate::broker::{
 use crate::name::Name;
 use crate::observe;
 use crate::state::{Event, Instance, Status, Verb};
-use crate::value::{MASK, Outputs, Resolved, cover_both, same};
+use crate::value::{Outputs, Resolved};
 
 /// Makes an instance whose beginning is recorded.
 pub(super) async fn provision(
@@ -309,7 +307,9 @@ async fn done(
     entry: Instance,
     provisioned: Provisioned,
 ) -> Result<Outcome, TaskError> {
-    let differing = differing(shared, resolution, &provisioned.params)?;
+    let service = shared.service(&resolution.spec.service)?;
+    let both = (&resolution.params, &provisioned.params);
+    let differing = observe::differing(Some(service), both, &resolution.secrets);
     let entry = shared.finished(resolution, entry, provisioned)?;
     shared.recorder.record(Event::Done(Box::new(entry))).await?;
     if !differing.is_empty() {
@@ -317,29 +317,6 @@ async fn done(
         shared.tell(&RunEvent::Differs { reference, params: differing });
     }
     Ok(Outcome::Done)
-}
-
-/// The params that the provider shows otherwise than they were given, with both values, secrets
-/// masked: it took the request and did something else, or writes the same in another way.
-fn differing(
-    shared: &Shared<'_>,
-    resolution: &Resolution<'_>,
-    shown: &Resolved,
-) -> Result<Vec<(Name, Value, Value)>, TaskError> {
-    let service = shared.service(&resolution.spec.service)?;
-    let mut differing = Vec::new();
-    for (key, shown) in &shown.0 {
-        let Some(given) = resolution.params.get(key).filter(|given| !same(given, shown)) else {
-            continue;
-        };
-        let is_secret = service.param(key).is_some_and(|param| param.sensitive);
-        let (given, shown) = match is_secret {
-            true => (Value::from(MASK), Value::from(MASK)),
-            false => cover_both(given, shown, &resolution.secrets),
-        };
-        differing.push((Name::from(key.as_str()), given, shown));
-    }
-    Ok(differing)
 }
 
 async fn accepted(
