@@ -4,6 +4,7 @@ mod change;
 mod cli;
 mod commands;
 mod context;
+mod crash;
 mod credentials;
 mod doctor;
 mod exit;
@@ -32,6 +33,7 @@ use crate::terminal::ColorWhen;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    crash::leave_no_core();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return usage(&error),

@@ -33,6 +33,7 @@ scripts! {
     quickstart
     rename
     rollback
+    rotate
     saved_plan
     sqlite
     stages
