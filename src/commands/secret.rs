@@ -158,7 +158,10 @@ impl Done {
         }
         self.say();
         for path in left {
-            talk(format!("warning: {} was not sealed anew: who could open it still can.", path.display()));
+            talk(format!(
+                "warning: {} was not sealed anew: who could open it still can.",
+                path.display()
+            ));
         }
         if is_shut_out {
             talk("warning: You are not among the `recipients`: no identity at hand opens it now.");
@@ -194,9 +197,10 @@ impl Done {
         if self.recipients.is_empty() || self.journals.iter().all(|one| one.sealed == 0) {
             return Ok(false);
         }
-        let mine = credentials().vault().at_hand().map_err(|error| {
-            Failure::new(Exit::Error, "identity", sentence(&error.to_string()))
-        })?;
+        let mine = credentials()
+            .vault()
+            .at_hand()
+            .map_err(|error| Failure::new(Exit::Error, "identity", sentence(&error.to_string())))?;
         Ok(!mine.iter().any(|own| self.recipients.contains(own)))
     }
 
