@@ -204,6 +204,7 @@ const CHANGING: &[&str] = &[
     "state backup backup.json",
     "state restore backup.json",
     "secret rotate",
+    "state repair",
     "pull --reconcile",
     "import uploads uploads",
     "unlock",
