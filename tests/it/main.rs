@@ -9,6 +9,7 @@ use prov_test::Sandbox;
 mod bad_input;
 mod canary;
 mod cloud;
+mod crash;
 mod credentials;
 mod docs;
 mod doctor;

@@ -4,7 +4,7 @@ mod answer;
 mod call;
 mod failure;
 mod limit;
-mod redact;
+pub(crate) mod redact;
 mod timer;
 
 use std::sync::Arc;
