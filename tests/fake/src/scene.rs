@@ -24,7 +24,7 @@ use crate::clock::Time;
 use crate::fake::{Fake, Logged};
 use crate::front::Front;
 use crate::model::{Model, PROJECT, STAGE, Wanted};
-use crate::stand_in::{CountingIds, MirrorVault};
+use prov_sim::stand_in::{CountingIds, MirrorVault};
 use crate::wire::Handler;
 
 /// Which values of the provider the environment says.
