@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
 use provision::broker::{
-    Address, BrokerError, DeprovisionRequest, ErrorKind, FindRequest, Live, OnChange, OperationState,
-    Progress, ProvisionRequest, Provisioned, Service, UpdateRequest,
+    Address, BrokerError, DeprovisionRequest, ErrorKind, FindRequest, Live, OnChange,
+    OperationState, Progress, ProvisionRequest, Provisioned, Service, UpdateRequest,
 };
 use provision::name::Name;
 use provision::value::Outputs;
@@ -296,11 +296,7 @@ impl Cloud {
         Fault::deliver(fault, answer)
     }
 
-    fn check_fixed(
-        &mut self,
-        request: &UpdateRequest,
-        object: &Object,
-    ) -> Result<(), BrokerError> {
+    fn check_fixed(&mut self, request: &UpdateRequest, object: &Object) -> Result<(), BrokerError> {
         let service = self.catalog.iter().find(|service| service.id == object.service).unwrap();
         let fixed = service.params.iter().filter(|param| param.on_change == OnChange::Replace);
         let changed =
@@ -374,7 +370,8 @@ impl Cloud {
         }
         let is_free = |id: &String| !request.known.contains(id);
         let by = |is: &dyn Fn(&Object) -> bool| {
-            let mut seen = self.objects.iter().filter(|(id, o)| is_free(id) && o.visible_from <= now);
+            let mut seen =
+                self.objects.iter().filter(|(id, o)| is_free(id) && o.visible_from <= now);
             seen.find(|(_, object)| object.service == service && is(object)).map(|(id, _)| id)
         };
         let id = match service {

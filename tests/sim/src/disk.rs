@@ -121,9 +121,8 @@ impl Platter {
     /// The names and contents of all files.
     pub fn list(&self) -> BTreeMap<PathBuf, Vec<u8>> {
         let files = self.files();
-        let file = |(path, file): (&PathBuf, &usize)| {
-            (path.clone(), files.contents[*file].bytes.clone())
-        };
+        let file =
+            |(path, file): (&PathBuf, &usize)| (path.clone(), files.contents[*file].bytes.clone());
         files.names.iter().map(file).collect()
     }
 
@@ -164,8 +163,8 @@ impl SimDisk {
         self.process
     }
 
-    fn open(&self, file: usize) -> Box<dyn DiskFile> {
-        let (platter, fuse, planted) = (self.platter.clone(), self.fuse.clone(), self.planted);
+    fn open(&self, file: usize, planted: Planted) -> Box<dyn DiskFile> {
+        let (platter, fuse) = (self.platter.clone(), self.fuse.clone());
         Box::new(SimFile { platter, file, fuse, planted })
     }
 }
@@ -213,7 +212,7 @@ impl Disk for SimDisk {
             None => files.make(path, None),
         };
         drop(files);
-        Ok(self.open(file))
+        Ok(self.open(file, self.planted))
     }
 
     fn draft(&self, path: &Path, _mode: u32) -> io::Result<(PathBuf, Box<dyn DiskFile>)> {
@@ -226,7 +225,7 @@ impl Disk for SimDisk {
         };
         let file = files.make(&draft, Some(self.process));
         drop(files);
-        Ok((draft, self.open(file)))
+        Ok((draft, self.open(file, Planted::Nothing)))
     }
 
     fn sweep(&self, path: &Path) -> io::Result<()> {

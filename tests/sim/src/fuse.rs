@@ -2,10 +2,12 @@
 
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use tokio::sync::Notify;
-use tokio::time::Instant;
+use tokio::time::{Instant, Sleep};
 
 /// The life of a process; clones share it. Every effect it has on the world burns a piece of it.
 #[derive(Clone)]
@@ -115,6 +117,26 @@ impl Fuse {
         if self.burn(what).is_err() {
             std::future::pending::<()>().await;
         }
+    }
+
+    /// What becomes of `work` when its process is stopped for `pause` after effect `at`.
+    pub async fn live_stopped<F: Future>(&self, at: u64, pause: Duration, work: F) -> F::Output {
+        tokio::pin!(work);
+        let mut stopped: Option<Pin<Box<Sleep>>> = None;
+        std::future::poll_fn(|context| {
+            if let Some(pause) = &mut stopped {
+                std::task::ready!(pause.as_mut().poll(context));
+            }
+            let was_before = self.effects() < at;
+            let answer = work.as_mut().poll(context);
+            if was_before && self.effects() >= at && answer.is_pending() {
+                let pause = stopped.insert(Box::pin(tokio::time::sleep(pause)));
+                // Nothing but the end of the pause wakes it.
+                assert!(pause.as_mut().poll(context).is_pending());
+            }
+            answer
+        })
+        .await
     }
 
     /// What becomes of `work`; `None` when the process ends before it.

@@ -15,6 +15,7 @@ pub mod explore;
 mod faults;
 pub mod fuse;
 pub mod journal;
+pub mod lease;
 pub mod planted;
 pub mod plot;
 pub mod project;

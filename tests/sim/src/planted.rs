@@ -18,7 +18,7 @@ pub enum Planted {
     /// None.
     #[default]
     Nothing,
-    /// What is written is not synced.
+    /// The log is not synced.
     NoSync,
     /// The journal is written in place, not beside and renamed.
     NoRename,

@@ -11,9 +11,7 @@ use provision::broker::Catalog;
 use provision::config::Desired;
 use provision::name::Name;
 use provision::observe;
-use provision::plan::{
-    self, Action, Input, Options, Plan, Step, Work,
-};
+use provision::plan::{self, Action, Input, Options, Plan, Step, Work};
 use provision::run::{self, Ended, Outcome, Settings, Silent};
 use provision::state::{Instance, Journal, Status};
 use provision::world::World;

@@ -8,8 +8,10 @@ use provision::config::Desired;
 use super::Dice;
 use super::check;
 use super::fuse::Trace;
+use super::lease::{LEASE, LeaseStore};
 use super::planted::Planted;
 use super::plot::Plot;
+use super::project::UNIQUE;
 use super::scene::play;
 use super::universe::{Outcome, Process, Universe};
 
@@ -43,8 +45,18 @@ pub struct Played {
 
 /// Plays a plot.
 pub fn tell(plot: &Plot, crash: Crash, planted: Planted, trace: Trace) -> Played {
+    watch(trace, |told| play(stage(plot, crash, planted, told)))
+}
+
+/// Plays the last round of a plot in a store with leases: its process is stopped after effect `at`
+/// until another one has taken its place, and then goes on.
+pub fn tell_stopped(plot: &Plot, at: u64, trace: Trace) -> Played {
+    watch(trace, |told| play(stopped(plot, at, told)))
+}
+
+fn watch(trace: Trace, work: impl FnOnce(&mut Played)) -> Played {
     let mut told = Played { effects: 0, crashes: 0, trace, violation: None };
-    let result = catch_unwind(AssertUnwindSafe(|| play(stage(plot, crash, planted, &mut told))));
+    let result = catch_unwind(AssertUnwindSafe(|| work(&mut told)));
     if let Err(panic) = result {
         let text = panic.downcast_ref::<String>().cloned();
         let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
@@ -57,6 +69,15 @@ pub fn tell(plot: &Plot, crash: Crash, planted: Planted, trace: Trace) -> Played
 pub fn replay(seed: u64, crash: Crash) {
     let trace = Trace::told();
     let told = tell(&Plot::of(seed), crash, Planted::Nothing, trace.clone());
+    if let Some(violation) = told.violation {
+        panic!("{}\n\n{violation}", trace.lines().join("\n"));
+    }
+}
+
+/// Plays the seed and the stop that a violation named, and panics with it.
+pub fn replay_stopped(seed: u64, at: u64) {
+    let trace = Trace::told();
+    let told = tell_stopped(&Plot::with(seed, UNIQUE), at, trace.clone());
     if let Some(violation) = told.violation {
         panic!("{}\n\n{violation}", trace.lines().join("\n"));
     }
@@ -86,6 +107,35 @@ async fn stage(plot: &Plot, crash: Crash, planted: Planted, told: &mut Played) {
     }
     let Some(desired) = last else { return };
     recover(&universe, &desired, (crash, told), &mut dice).await;
+}
+
+async fn stopped(plot: &Plot, at: u64, told: &mut Played) {
+    let universe = Universe::new(plot.seed, Planted::Nothing, told.trace.clone());
+    let store = LeaseStore::default();
+    let mut number = 0;
+    let mut boot = || {
+        number += 1;
+        universe.lease(&store, number)
+    };
+    let Some((last, earlier)) = plot.rounds.split_last() else { return };
+    for round in earlier {
+        let desired = round.project.desired(&universe.catalog());
+        boot().apply(&desired).await;
+    }
+    let desired = last.project.desired(&universe.catalog());
+    let (first, second) = (boot(), boot());
+    let slow = first.fuse.live_stopped(at, 8 * LEASE, first.apply(&desired));
+    let late = async {
+        tokio::time::sleep(4 * LEASE).await;
+        second.apply(&desired).await
+    };
+    let (slow, late) = tokio::join!(slow, late);
+    told.effects = first.fuse.effects();
+    let is_possible = matches!(late, Some(Outcome::Complete | Outcome::Locked));
+    assert!(is_possible, "the second apply ended so: {late:#?}");
+    let is_fenced = matches!(&slow, Some(Outcome::Failed(why)) if why.contains("later run"));
+    told.crashes += u64::from(is_fenced);
+    settle(&universe, &boot(), &desired).await;
 }
 
 /// An apply, and perhaps another one that somebody starts meanwhile.
@@ -133,18 +183,21 @@ async fn recover(
         end(universe, &process, dice.roll(2) == 0, dice);
     }
     let process = universe.boot(None);
+    settle(universe, &process, desired).await;
+    let left: Vec<_> = universe.platter.list().into_keys().collect();
+    let is_journal = |path: &std::path::PathBuf| path.ends_with("test.journal.json");
+    assert!(left.iter().all(is_journal), "files are left over: {left:?}");
+}
+
+/// One plain apply, after which everything has to be as declared.
+async fn settle(universe: &Universe, process: &Process, desired: &Desired) {
     let outcome = process.apply(desired).await;
     assert!(matches!(outcome, Some(Outcome::Complete)), "the next apply ended so: {outcome:#?}");
-    universe.bury(&process);
     // Whatever was still on its way arrives.
     tokio::time::sleep(Duration::from_secs(30)).await;
-    let process = universe.boot(None);
     let journal = process.world.store.load().await.unwrap().journal;
     check::is_live(&universe.provider, &process.world, &journal, desired);
     check::is_settled(&universe.provider, &process.world, &journal);
     let plan = process.plan(desired, &journal).await.unwrap();
     assert!(plan.is_clean(), "the next plan is not empty: {:#?}", plan.steps);
-    let left: Vec<_> = universe.platter.list().into_keys().collect();
-    let is_journal = |path: &std::path::PathBuf| path.ends_with("test.journal.json");
-    assert!(left.iter().all(is_journal), "files are left over: {left:?}");
 }

@@ -19,6 +19,7 @@ use tokio::sync::Notify;
 use super::Dice;
 use super::disk::Platter;
 use super::fuse::{Fuse, Trace};
+use super::lease::LeaseStore;
 use super::planted::{BlindRetry, Planted};
 use super::provider::Provider;
 use super::scene::story;
@@ -86,8 +87,13 @@ impl Universe {
         self.process(Arc::new(store), fuse, number)
     }
 
-    /// A process that keeps its journal in `store`.
-    pub fn process(&self, store: Arc<dyn Store>, fuse: Fuse, number: u64) -> Process {
+    /// A process that keeps its journal in a store with leases.
+    pub fn lease(&self, store: &LeaseStore, number: u64) -> Process {
+        let fuse = Fuse::new(None, self.trace.clone());
+        self.process(store.seen_by(fuse.clone(), number), fuse, number)
+    }
+
+    fn process(&self, store: Arc<dyn Store>, fuse: Fuse, number: u64) -> Process {
         let provider = self.provider.seen_by(fuse.clone());
         let broker: Arc<dyn Broker> = match self.planted {
             Planted::BlindRetry => Arc::new(BlindRetry { provider, ids: self.ids.clone() }),

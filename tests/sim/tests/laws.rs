@@ -11,8 +11,8 @@ use provision::diagnostic::Diagnostics;
 use provision::plan::{self, Input, Options};
 use serde_json::{Map, Value, json};
 
-use prov_sim::project::{FINDABLE, MOVING, TAME, WILD, desired, histories, projects};
 use prov_sim::Removals;
+use prov_sim::project::{FINDABLE, MOVING, TAME, WILD, desired, histories, projects};
 use prov_sim::provider::Provider;
 use prov_sim::scene::{
     Scene, assert_accounted_for, assert_ordered, catalog, crash_after, play, story,
