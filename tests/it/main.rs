@@ -21,6 +21,7 @@ mod outputs;
 mod own_manifests;
 mod provider;
 mod redirects;
+mod rotate;
 mod runs;
 mod schema;
 mod scripts;

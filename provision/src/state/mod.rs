@@ -93,3 +93,26 @@ pub struct Applied {
     /// By which run.
     pub run: String,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_sealed_of_former_instances_is_sealed_anew_too() {
+        let text = r#"{ "version": 1, "lineage": "l", "serial": 1, "project": "p", "stage": "s", "instances": [
+            { "ref": "a", "service": "x", "name": "a", "instanceId": "1", "kind": "k", "origin": "created",
+              "state": "provisioned", "outputs": {}, "sensitive": { "k": { "id": "1", "sealed": "old" } },
+              "fingerprint": "f", "dependsOn": [], "protected": false,
+              "deposed": [{ "service": "x", "name": "b", "instanceId": "2", "outputs": {},
+                            "sensitive": { "k": { "id": "2", "sealed": "old" } } }] }] }"#;
+        let (project, stage) = (Name::from("p"), Name::from("s"));
+        let mut journal = read_journal(text, &project, &stage).unwrap();
+        let again =
+            |reference: &Name, sealed: &str| Ok::<_, ()>(format!("{reference}-{sealed}-new"));
+        assert_eq!(journal.reseal(again), Ok(2));
+        let written = String::from_utf8(write_journal(&journal).unwrap()).unwrap();
+        assert_eq!(written.matches("a-old-new").count(), 2, "{written}");
+        assert_eq!(journal.reseal(|_, _| Err("shut")), Err("shut"));
+    }
+}
