@@ -25,8 +25,9 @@ pub const MAILBOX: &str = "mailbox";
 
 /// The services whose interrupted creations can be settled.
 pub const FINDABLE: [&str; 5] = [VALUE, FILE, DATABASE, TOKEN, SERVER];
-/// The services of which the provider itself makes one at most, whoever asks late.
-pub const UNIQUE: [&str; 4] = [VALUE, FILE, DATABASE, TOKEN];
+/// The services of which the provider itself makes one at most, whoever asks late. Not a token: who
+/// comes late rotates it.
+pub const UNIQUE: [&str; 3] = [VALUE, FILE, DATABASE];
 /// Every service.
 pub const ALL: [&str; 6] = [VALUE, FILE, DATABASE, TOKEN, SERVER, MAILBOX];
 
