@@ -1,0 +1,85 @@
+//! Kills prov at random moments and looks at what is left: `cargo run -p prov-kill -- --help`.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "what cannot go on has failed"
+)]
+
+mod ask;
+mod check;
+mod cloud;
+mod items;
+mod kills;
+mod lane;
+mod moment;
+mod process;
+mod tally;
+
+use std::path::PathBuf;
+use std::process::{Command, ExitCode};
+
+use clap::Parser;
+
+#[derive(Parser)]
+#[command(about)]
+struct Cli {
+    /// How many runs are killed
+    #[arg(long, default_value_t = 300)]
+    kills: usize,
+    /// The seed of the first project; each further project has the next one
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// How many projects are lived at once
+    #[arg(long, default_value_t = 2)]
+    lanes: usize,
+    /// The program, instead of the one that is built beside this one
+    #[arg(long)]
+    prov: Option<PathBuf>,
+    #[command(subcommand)]
+    part: Option<Part>,
+}
+
+#[derive(clap::Subcommand)]
+enum Part {
+    /// A part of the harness: serves the providers of these services
+    #[command(hide = true)]
+    Cloud { services: Vec<String> },
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    if let Some(Part::Cloud { services }) = &cli.part {
+        cloud::serve(services);
+        return ExitCode::SUCCESS;
+    }
+    let prov = cli.prov.unwrap_or_else(build);
+    let order = kills::Order { prov, kills: cli.kills, seed: cli.seed, lanes: cli.lanes };
+    let tally = kills::kill(&order);
+    for failure in &tally.failures {
+        say(failure);
+    }
+    say(&tally.to_string());
+    if tally.failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Builds the program as this one was built.
+fn build() -> PathBuf {
+    let here = std::env::current_exe().unwrap();
+    let folder = here.parent().unwrap();
+    if let Some(cargo) = std::env::var_os("CARGO") {
+        let mut command = Command::new(cargo);
+        command.args(["build", "--quiet", "--package", "prov", "--bin", "prov"]);
+        if folder.ends_with("release") {
+            command.arg("--release");
+        }
+        assert!(command.status().unwrap().success(), "prov cannot be built");
+    }
+    folder.join("prov")
+}
+
+/// Prints a line.
+#[expect(clippy::print_stdout, reason = "this is what it is for")]
+pub fn say(line: &str) {
+    println!("{line}");
+}
