@@ -1,10 +1,13 @@
 //! Where a stage's journal and log are kept.
 
+mod disk;
 mod file;
 mod history;
 mod memory;
+mod whole;
 
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -12,9 +15,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::state::{Journal, LogError, Record, StateError};
 
-pub use file::{FileStore, write_atomic, write_shared};
+pub use disk::{Disk, DiskFile, Locked, SystemDisk};
+pub use file::FileStore;
 pub use history::{HistoryError, HistoryFolder};
 pub use memory::MemoryStore;
+pub use whole::{write_atomic, write_shared};
 
 /// A journal as it was found.
 #[derive(Clone, Debug, PartialEq)]
@@ -95,7 +100,7 @@ pub enum StoreError {
         /// On which file.
         path: PathBuf,
         /// What the system said.
-        source: std::io::Error,
+        source: io::Error,
     },
     /// The journal cannot be used.
     #[error("{}: {source}", path.display())]
@@ -129,6 +134,14 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// What a failure means while `doing` something to the file at `path`.
+    pub(crate) fn io<'a>(
+        doing: &'static str,
+        path: &'a Path,
+    ) -> impl FnOnce(io::Error) -> Self + 'a {
+        move |source| Self::Io { doing, path: path.to_owned(), source }
+    }
+
     /// Whether the journal or the log is not what was written.
     #[must_use]
     pub fn is_damage(&self) -> bool {
