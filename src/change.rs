@@ -172,6 +172,10 @@ pub async fn execute(
         save(project, &mut journal).await?;
     }
     if plan.tasks.list.is_empty() && order.ledger.is_none() {
+        if project.store.has_log() {
+            // A run that was killed had done all there was to do.
+            save(project, &mut journal).await?;
+        }
         let journal = sync_sink(project, journal, desired).await?;
         if is_json {
             view::run::summary_json(plan, &nothing(&journal));

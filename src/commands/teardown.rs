@@ -32,7 +32,9 @@ pub async fn run(context: &mut Context, args: &Args) -> super::Answer {
         false => None,
     };
     let journal = project.load().await?.journal;
-    if journal.instances.is_empty() && !context.global.json {
+    // A run that was killed may have taken everything down and not yet said so.
+    let is_unfinished = args.yes && (project.store.has_log() || !journal.bound.is_empty());
+    if journal.instances.is_empty() && !is_unfinished && !context.global.json {
         out(format!("Nothing is provisioned in the stage `{}`.", context.stage));
         return Ok(Exit::Done);
     }

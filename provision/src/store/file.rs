@@ -52,6 +52,18 @@ impl FileStore {
         &self.journal
     }
 
+    /// The lock's path.
+    #[must_use]
+    pub fn lock_path(&self) -> &Path {
+        &self.lock
+    }
+
+    /// Whether there is a log: of a run that is under way, or of one that did not end.
+    #[must_use]
+    pub fn has_log(&self) -> bool {
+        !matches!(self.disk.read(&self.log), Ok(None))
+    }
+
     /// Whether a run is under way. Looks, and writes nothing.
     #[must_use]
     pub fn is_held(&self) -> bool {

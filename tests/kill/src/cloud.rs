@@ -128,7 +128,8 @@ impl Provider {
             "objects" => return self.objects(),
             _ => {
                 let fake = self.fake.lock().unwrap();
-                let line = |logged: &prov_fake::fake::Logged| format!("{} {}", logged.line, logged.body);
+                let line =
+                    |logged: &prov_fake::fake::Logged| format!("{} {}", logged.line, logged.body);
                 return fake.log.iter().map(line).collect();
             }
         }

@@ -40,10 +40,13 @@ pub const SERVICES: [Service; 9] = [
     Service {
         id: "digitalocean-ssh-key",
         change: None,
-        replace: Some(("public_key", [
-            r#""ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ1yJm5wYzVqV0h0dG5mS1pXcGQxT0h2cXJ5bFZ4 one@x""#,
-            r#""ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ1yJm5wYzVqV0h0dG5mS1pXcGQxT0h2cXJ5bFZ5 two@x""#,
-        ])),
+        replace: Some((
+            "public_key",
+            [
+                r#""ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ1yJm5wYzVqV0h0dG5mS1pXcGQxT0h2cXJ5bFZ4 one@x""#,
+                r#""ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ1yJm5wYzVqV0h0dG5mS1pXcGQxT0h2cXJ5bFZ5 two@x""#,
+            ],
+        )),
         output: "fingerprint",
     },
     Service {
@@ -82,7 +85,11 @@ pub const SERVICES: [Service; 9] = [
 #[derive(Clone, Debug)]
 pub enum Kind {
     /// At the provider of this place in the cloud.
-    Cloud { place: usize, service: usize, example: Wanted },
+    Cloud {
+        place: usize,
+        service: usize,
+        example: Wanted,
+    },
     /// Made by a script that keeps it under an id of its own each time it is asked.
     Exec,
     /// The same, in progress for a while.
@@ -119,7 +126,8 @@ impl Item {
         let reference = format!("at{place}");
         let mut example = Wanted { reference: reference.clone(), ..model.example.clone() };
         // What is secret would have to come from elsewhere, and is not what is looked at here.
-        let is_plain = |key: &str| model.manifest.service.param(key).is_some_and(|rule| !rule.param.sensitive);
+        let is_plain =
+            |key: &str| model.manifest.service.param(key).is_some_and(|rule| !rule.param.sensitive);
         example.params.retain(|key, _| is_plain(key));
         Self::new(reference, Kind::Cloud { place, service, example }, None)
     }
@@ -209,7 +217,9 @@ impl Item {
             }
             Kind::Exec => ("local-exec", reference.clone(), script("thing", &text)),
             Kind::Slow => ("local-exec", reference.clone(), script("slow", &text)),
-            Kind::File => ("local-file", reference.clone(), json!({ "path": path, "content": text })),
+            Kind::File => {
+                ("local-file", reference.clone(), json!({ "path": path, "content": text }))
+            }
             Kind::Sqlite => {
                 let migrations = json!([{ "name": "0001", "sql": "CREATE TABLE t (x)" }]);
                 let params = json!({ "path": path, "migrations": migrations });

@@ -189,7 +189,7 @@ impl<'l> Project<'l> {
     fn go_on(&mut self, command: &str, act: Act) {
         let (status, said) = self.lane.run(command);
         self.tally.runs += 1;
-        self.note(format!("{act:?}: {command} went on and ended with {status:?}"));
+        self.note(&format!("{act:?}: {command} went on and ended with {status:?}"));
         if status != Some(0) {
             let failure = format!("{act:?}: `prov {command}` ended with {status:?}:\n{said}");
             return self.tally.failures.push(failure);
@@ -224,7 +224,7 @@ impl<'l> Project<'l> {
         self.lane.settle();
         self.tally.kills += 1;
         let phase = phase(&self.lane, before);
-        self.note(format!("{act:?}: {command}, killed {phase} ({moment:?}, alone: {dies_alone})"));
+        self.note(&format!("{act:?}: {command}, killed {phase} ({moment:?}, alone: {dies_alone})"));
         *self.tally.phases.entry(phase).or_default() += 1;
         self.look(act, command);
         self.lengths.entry(act).and_modify(|length| *length = length.mul_f64(1.01));
@@ -232,7 +232,7 @@ impl<'l> Project<'l> {
     }
 
     /// Writes down what was done, and where it led.
-    fn note(&mut self, what: String) {
+    fn note(&mut self, what: &str) {
         let log = std::fs::read(self.lane.state_file("log.jsonl")).unwrap_or_default();
         let log = String::from_utf8_lossy(&log);
         let journal = std::fs::read_to_string(self.lane.state_file("journal.json"));
@@ -243,7 +243,7 @@ impl<'l> Project<'l> {
 
     /// A run that nobody killed. What it lost by a bad answer, the next one makes good.
     fn ended(&mut self, status: Option<i32>, command: &str) {
-        self.note(format!("{command} ended with {status:?}"));
+        self.note(&format!("{command} ended with {status:?}"));
         if !matches!(status, Some(0 | 1 | 3)) {
             let said = self.lane.said("said");
             self.tally.failures.push(format!("`prov {command}` ended with {status:?}:\n{said}"));

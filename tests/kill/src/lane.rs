@@ -110,7 +110,8 @@ impl Lane {
         for place in 0..self.ports.len() {
             self.tell(place, "POST /-/weather", &body);
         }
-        let seconds = |micros: u64| format!("{:.6}", f64::from(u32::try_from(micros).unwrap()) / 1e6);
+        let seconds =
+            |micros: u64| format!("{:.6}", f64::from(u32::try_from(micros).unwrap()) / 1e6);
         self.set("THING_BEFORE", &seconds(before));
         self.set("THING_AFTER", &seconds(after));
     }

@@ -101,7 +101,7 @@ impl<'l> Eye<'l> {
 fn has_temporary(lane: &Lane) -> bool {
     let entries = fs::read_dir(lane.root().join(".prov")).into_iter().flatten().flatten();
     let mut names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
-    names.any(|name| name.starts_with(".prov-"))
+    names.any(|name| name.contains(".prov-"))
 }
 
 /// The serial of the journal; 0 where there is none.
@@ -117,10 +117,14 @@ pub fn phase(lane: &Lane, before: u64) -> &'static str {
     let Ok(bytes) = fs::read(lane.state_file("log.jsonl")) else {
         return if is_saved { "after the journal was saved" } else { "before the log" };
     };
-    if has_temporary(lane) || is_saved {
+    let Ok((records, sound)) = read_log(&bytes) else { return "with a log that is damaged" };
+    let continued = match records.first().map(|record| &record.event) {
+        Some(Event::Run { serial, .. }) => *serial,
+        _ => before,
+    };
+    if has_temporary(lane) || serial(lane) > continued {
         return "while it saved the journal";
     }
-    let Ok((records, sound)) = read_log(&bytes) else { return "with a log that is damaged" };
     if sound < bytes.len() {
         return "in the middle of a line of the log";
     }

@@ -1,0 +1,14 @@
+//! What every change has to outlive: `cargo run -p prov-kill -- --help` does more of it.
+
+use std::process::Command;
+
+/// Runs the harness, which says what it did and why it failed.
+fn outlives(arguments: &[&str]) {
+    let ended = Command::new(env!("CARGO_BIN_EXE_prov-kill")).args(arguments).status();
+    assert!(ended.is_ok_and(|status| status.success()), "prov-kill {}", arguments.join(" "));
+}
+
+#[test]
+fn nothing_is_lost_however_it_is_killed() {
+    outlives(&["--kills", "300"]);
+}
