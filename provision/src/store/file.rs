@@ -19,12 +19,12 @@ const READS_MAX: usize = 20;
 #[derive(Clone)]
 pub struct FileStore {
     journal: PathBuf,
-    log: PathBuf,
+    pub(super) log: PathBuf,
     lock: PathBuf,
     project: Name,
     stage: Name,
-    disk: Arc<dyn Disk>,
-    open_log: Arc<Mutex<Option<Box<dyn DiskFile>>>>,
+    pub(super) disk: Arc<dyn Disk>,
+    pub(super) open_log: Arc<Mutex<Option<Box<dyn DiskFile>>>>,
 }
 
 impl FileStore {
@@ -76,13 +76,13 @@ impl FileStore {
         read_holder(&self.read(&self.lock).ok()??)
     }
 
-    fn read(&self, path: &Path) -> Result<Option<Vec<u8>>, StoreError> {
+    pub(super) fn read(&self, path: &Path) -> Result<Option<Vec<u8>>, StoreError> {
         self.disk.read(path).map_err(StoreError::io("read", path))
     }
 
     /// A reader takes no lock: a run that saves its journal and starts a log between our reading
     /// of the two looks like a log without its journal, until both are read again.
-    fn load_now(&self) -> Result<Loaded, StoreError> {
+    pub(super) fn load_now(&self) -> Result<Loaded, StoreError> {
         for _ in 0..READS_MAX {
             match self.read_both() {
                 Err(StoreError::Mismatch { .. }) => {}
@@ -92,14 +92,18 @@ impl FileStore {
         self.read_both()
     }
 
-    fn read_both(&self) -> Result<Loaded, StoreError> {
-        let text = self.read(&self.journal)?;
-        let mut journal = match &text {
-            Some(bytes) => self.parse(bytes)?,
-            None => Journal::empty(self.project.clone(), self.stage.clone()),
+    /// The journal without its log, and whether there is one.
+    pub(super) fn read_journal(&self) -> Result<(Journal, bool), StoreError> {
+        let Some(bytes) = self.read(&self.journal)? else {
+            return Ok((Journal::empty(self.project.clone(), self.stage.clone()), false));
         };
+        Ok((self.parse(&bytes)?, true))
+    }
+
+    fn read_both(&self) -> Result<Loaded, StoreError> {
+        let (mut journal, is_there) = self.read_journal()?;
         let log = self.read(&self.log)?;
-        let existed = text.is_some() || log.is_some();
+        let existed = is_there || log.is_some();
         let (records, _) = state::read_log(&log.unwrap_or_default())
             .map_err(|source| StoreError::Log { path: self.log.clone(), source })?;
         let serial = journal.serial;
@@ -151,10 +155,12 @@ impl FileStore {
         Ok(file)
     }
 
-    fn save_now(&self, journal: &Journal) -> Result<(), StoreError> {
+    pub(super) fn save_now(&self, journal: &Journal) -> Result<(), StoreError> {
         let (path, log) = (&self.journal, &self.log);
         self.disk.make_folder(path).map_err(StoreError::io("make the folder of", path))?;
-        self.keep_foreign_original()?;
+        let before = self.read(path)?.unwrap_or_default();
+        self.refuse_late(journal, &before)?;
+        self.keep_foreign_original(&before)?;
         let bytes = state::write_journal(journal)
             .map_err(|error| StoreError::io("write", path)(error.into()))?;
         write_whole(self.disk.as_ref(), path, &bytes, 0o600)?;
@@ -162,15 +168,25 @@ impl FileStore {
         self.disk.remove(log).map_err(StoreError::io("remove", log))
     }
 
+    /// Whoever takes the lock file away lets two runs write; the one that began first comes too late.
+    fn refuse_late(&self, journal: &Journal, before: &[u8]) -> Result<(), StoreError> {
+        match state::serial_of(before) {
+            Some((lineage, written)) if lineage == journal.lineage && written >= journal.serial => {
+                let (path, held) = (self.journal.clone(), journal.serial);
+                Err(StoreError::Fenced { path, written, held })
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// A journal that another tool wrote (version 0) is copied aside before it is overwritten.
-    fn keep_foreign_original(&self) -> Result<(), StoreError> {
-        let Some(bytes) = self.read(&self.journal)? else { return Ok(()) };
+    fn keep_foreign_original(&self, bytes: &[u8]) -> Result<(), StoreError> {
         let is_foreign = bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[');
         let mut kept = self.journal.clone().into_os_string();
         kept.push(".v0");
         let kept = PathBuf::from(kept);
         if is_foreign && self.read(&kept)?.is_none() {
-            write_whole(self.disk.as_ref(), &kept, &bytes, 0o600)?;
+            write_whole(self.disk.as_ref(), &kept, bytes, 0o600)?;
         }
         Ok(())
     }
