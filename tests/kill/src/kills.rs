@@ -12,6 +12,7 @@ use crate::items::{Item, Kind, SERVICES};
 use crate::lane::{CALM, Lane, Weather};
 use crate::moment::{Moment, phase, serial};
 use crate::process::kill_in;
+use crate::say;
 use crate::tally::Tally;
 
 /// How many kills a project lives through.
@@ -122,6 +123,7 @@ impl<'l> Project<'l> {
         let again = format!("cargo run -p prov-kill -- --kills {kills} --seed {}", self.seed);
         if let Some(failure) = self.tally.failures.last_mut() {
             failure.push_str(&format!("\n{}\nsee it again: {again}", self.trace.join("\n")));
+            say(failure);
         }
         self.tally
     }

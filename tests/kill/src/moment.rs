@@ -118,10 +118,7 @@ pub fn phase(lane: &Lane, before: u64) -> &'static str {
         return if is_saved { "after the journal was saved" } else { "before the log" };
     };
     let Ok((records, sound)) = read_log(&bytes) else { return "with a log that is damaged" };
-    let continued = match records.first().map(|record| &record.event) {
-        Some(Event::Run { serial, .. }) => *serial,
-        _ => before,
-    };
+    let continued = records.first().map_or(before, |record| record.fence);
     if has_temporary(lane) || serial(lane) > continued {
         return "while it saved the journal";
     }
