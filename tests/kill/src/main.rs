@@ -9,6 +9,7 @@
 mod ask;
 mod check;
 mod cloud;
+mod cuts;
 mod items;
 mod kills;
 mod lane;
@@ -45,6 +46,21 @@ enum Part {
     /// A part of the harness: serves the providers of these services
     #[command(hide = true)]
     Cloud { services: Vec<String> },
+    /// Cuts the log of a killed run, and a journal, at every byte
+    Cuts {
+        /// How many steps the run takes
+        #[arg(long, default_value_t = 1000)]
+        steps: usize,
+        /// Read every cut with everything before it: takes hours for a long log
+        #[arg(long)]
+        whole: bool,
+        /// After the ends of how many lines a plan is made
+        #[arg(long, default_value_t = 10_000)]
+        plans: usize,
+        /// After how many cuts the program goes on
+        #[arg(long, default_value_t = 20)]
+        applies: usize,
+    },
 }
 
 fn main() -> ExitCode {
@@ -58,10 +74,18 @@ fn main() -> ExitCode {
     let folder = tempfile::tempdir().unwrap();
     let prov = folder.path().join("prov");
     std::fs::copy(given, &prov).unwrap();
+    if let Some(Part::Cuts { steps, whole, plans, applies }) = cli.part {
+        let order = cuts::Order { prov, steps, is_whole: whole, plans, applies, seed: cli.seed };
+        return ended(cuts::cut(&order).is_empty());
+    }
     let order = kills::Order { prov, kills: cli.kills, seed: cli.seed, lanes: cli.lanes };
     let tally = kills::kill(&order);
     say(&tally.to_string());
-    if tally.failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    ended(tally.failures.is_empty())
+}
+
+fn ended(is_well: bool) -> ExitCode {
+    if is_well { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// Builds the program as this one was built.

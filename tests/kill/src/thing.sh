@@ -27,6 +27,7 @@ answer() {
 sleep "${THING_BEFORE:-0}"
 case $verb in
 create)
+    [ -z "${THING_KILLS:-}" ] || kill -9 "$PPID"
     mkdir -p "$place"
     id=$$-$(date +%s%N)
     field text >"$place/.$id"
