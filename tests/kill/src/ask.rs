@@ -9,13 +9,13 @@ use serde_json::Value;
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The answer to a question, or what went wrong.
+/// The answer to a question, or what went wrong. HTTP/1.0 has no chunks.
 pub fn ask(port: u16, line: &str, headers: &str, body: &Value) -> std::io::Result<(u16, Value)> {
     let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
     stream.set_read_timeout(Some(PATIENCE))?;
     let text = if body.is_null() { String::new() } else { body.to_string() };
     let head = format!(
-        "{line} HTTP/1.1\r\nhost: localhost\r\n{headers}content-type: application/json\r\n\
+        "{line} HTTP/1.0\r\nhost: localhost\r\n{headers}content-type: application/json\r\n\
          connection: close\r\ncontent-length: {}\r\n\r\n",
         text.len()
     );

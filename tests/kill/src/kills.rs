@@ -1,7 +1,7 @@
 //! Kills prov again and again, lets it go on, and has the whole world checked.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -27,6 +27,8 @@ pub struct Order {
     pub kills: usize,
     pub seed: u64,
     pub lanes: usize,
+    /// Whether the next command does not wait until what a killed one asked for has come to an end.
+    pub is_hasty: bool,
 }
 
 /// Does it: projects one after the other in each lane, until there were enough kills.
@@ -48,7 +50,7 @@ pub fn kill(order: &Order) -> Tally {
                         *begun += kills;
                         (seed, kills)
                     };
-                    let tally = Project::new(&order.prov, seed, &mut lengths).live(kills);
+                    let tally = Project::new(order, seed, &mut lengths).live(kills);
                     all.lock().unwrap().0.add(tally);
                 }
             });
@@ -74,18 +76,20 @@ struct Project<'l> {
     chance: fastrand::Rng,
     seed: u64,
     lengths: &'l mut BTreeMap<Act, Duration>,
+    is_hasty: bool,
     tally: Tally,
     /// What was done, for the one who wants to know how it came about.
     trace: Vec<String>,
 }
 
 impl<'l> Project<'l> {
-    fn new(prov: &Path, seed: u64, lengths: &'l mut BTreeMap<Act, Duration>) -> Self {
+    fn new(order: &Order, seed: u64, lengths: &'l mut BTreeMap<Act, Duration>) -> Self {
         let mut chance = fastrand::Rng::with_seed(seed);
         let mut services: Vec<usize> = (0..SERVICES.len()).collect();
         chance.shuffle(&mut services);
         services.truncate(chance.usize(1..=4));
-        let lane = Lane::new(prov, &services);
+        let lane = Lane::new(&order.prov, &services);
+        let is_hasty = order.is_hasty;
         let places = services.iter().enumerate();
         let mut items: Vec<Item> = places.map(|(place, at)| Item::at_cloud(place, *at)).collect();
         items.push(Item::new("thing".to_owned(), Kind::Exec, None));
@@ -103,7 +107,7 @@ impl<'l> Project<'l> {
             items.push(Item::new(format!("local{number}"), kind, read.as_ref()));
         }
         let tally = Tally { projects: 1, ..Tally::default() };
-        Self { lane, items, chance, seed, lengths, tally, trace: Vec::new() }
+        Self { lane, items, chance, seed, lengths, is_hasty, tally, trace: Vec::new() }
     }
 
     /// Lives until it was killed so often.
@@ -120,7 +124,9 @@ impl<'l> Project<'l> {
                 }
             }
         }
-        let again = format!("cargo run -p prov-kill -- --kills {kills} --seed {}", self.seed);
+        let hasty = if self.is_hasty { " --hasty" } else { "" };
+        let again =
+            format!("cargo run -p prov-kill -- --kills {kills} --seed {}{hasty}", self.seed);
         if let Some(failure) = self.tally.failures.last_mut() {
             failure.push_str(&format!("\n{}\nsee it again: {again}", self.trace.join("\n")));
             say(failure);
@@ -168,7 +174,10 @@ impl<'l> Project<'l> {
     fn suffer(&mut self, act: Act, kills: usize) {
         let command = if act == Act::Teardown { "teardown --yes --force" } else { "apply --yes" };
         let strikes = if self.chance.u32(0..3) == 0 { self.chance.usize(2..=4) } else { 1 };
-        let (before, after) = (self.chance.u64(0..4000), self.chance.u64(0..9000));
+        // To be late, the work has to take longer than the start of the next run.
+        let slow = if self.is_hasty { 100 } else { 1 };
+        let before = slow * self.chance.u64(0..4000);
+        let after = self.chance.u64(0..9000);
         self.lane.weather(Weather { before, after, lost: 6 }, self.chance.u64(..));
         let mut was_killed = false;
         for _ in 0..strikes.min(kills - self.tally.kills) {
@@ -196,6 +205,7 @@ impl<'l> Project<'l> {
             let failure = format!("{act:?}: `prov {command}` ended with {status:?}:\n{said}");
             return self.tally.failures.push(failure);
         }
+        self.lane.settle();
         let is_down = command.starts_with("teardown");
         let mut items = self.items.clone();
         items.iter_mut().for_each(|item| item.is_declared &= !is_down);
@@ -223,12 +233,14 @@ impl<'l> Project<'l> {
         if !dies_alone {
             kill_in(&self.lane.root());
         }
-        self.lane.settle();
+        self.settle();
         self.tally.kills += 1;
         let phase = phase(&self.lane, before);
         self.note(&format!("{act:?}: {command}, killed {phase} ({moment:?}, alone: {dies_alone})"));
         *self.tally.phases.entry(phase).or_default() += 1;
-        self.look(act, command);
+        if !self.is_hasty {
+            self.look(act, command);
+        }
         self.lengths.entry(act).and_modify(|length| *length = length.mul_f64(1.01));
         true
     }
@@ -241,6 +253,13 @@ impl<'l> Project<'l> {
         let said = self.lane.said("said");
         let journal = journal.unwrap_or_default();
         self.trace.push(format!("== {what}\n{said}\n{log}\n{journal}"));
+    }
+
+    /// Waits until nothing is under way any more, unless nobody is to wait.
+    fn settle(&self) {
+        if !self.is_hasty {
+            self.lane.settle();
+        }
     }
 
     /// A run that nobody killed. What it lost by a bad answer, the next one makes good.
@@ -306,7 +325,7 @@ impl<'l> Project<'l> {
         first.end();
         self.tally.kills += 1;
         *self.tally.phases.entry("while it was stopped").or_default() += 1;
-        self.lane.settle();
+        self.settle();
         self.look(act, command);
     }
 }

@@ -10,12 +10,17 @@ mod ask;
 mod check;
 mod cloud;
 mod cuts;
+mod emulate;
 mod items;
 mod kills;
 mod lane;
 mod moment;
+#[path = "../../counterparts/part.rs"]
+#[expect(dead_code, reason = "not all of the counterparts are for killing")]
+mod part;
 mod process;
 mod tally;
+mod terraform;
 
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
@@ -34,11 +39,26 @@ struct Cli {
     /// How many projects are lived at once
     #[arg(long, default_value_t = 2)]
     lanes: usize,
+    /// Go on at once, while what a killed run asked for may still be under way
+    #[arg(long)]
+    hasty: bool,
     /// The program, instead of the one that is built beside this one
     #[arg(long)]
     prov: Option<PathBuf>,
+    /// What is killed
+    #[arg(long, value_enum, default_value_t = Tool::Prov)]
+    tool: Tool,
+    /// How many things Terraform makes in a run
+    #[arg(long, default_value_t = 400)]
+    things: usize,
     #[command(subcommand)]
     part: Option<Part>,
+}
+
+#[derive(Clone, Copy, PartialEq, clap::ValueEnum)]
+enum Tool {
+    Prov,
+    Terraform,
 }
 
 #[derive(clap::Subcommand)]
@@ -46,6 +66,8 @@ enum Part {
     /// A part of the harness: serves the providers of these services
     #[command(hide = true)]
     Cloud { services: Vec<String> },
+    /// Kills prov at a server that nobody here wrote, behind a proxy that loses answers
+    Emulate,
     /// Cuts the log of a killed run, and a journal, at every byte
     Cuts {
         /// How many steps the run takes
@@ -69,6 +91,10 @@ fn main() -> ExitCode {
         cloud::serve(services);
         return ExitCode::SUCCESS;
     }
+    if cli.tool == Tool::Terraform {
+        terraform::kill(cli.kills, cli.things, cli.seed);
+        return ExitCode::SUCCESS;
+    }
     let given = cli.prov.unwrap_or_else(build);
     // One that is built anew meanwhile would be another program.
     let folder = tempfile::tempdir().unwrap();
@@ -78,7 +104,15 @@ fn main() -> ExitCode {
         let order = cuts::Order { prov, steps, is_whole: whole, plans, applies, seed: cli.seed };
         return ended(cuts::cut(&order).is_empty());
     }
-    let order = kills::Order { prov, kills: cli.kills, seed: cli.seed, lanes: cli.lanes };
+    if let Some(Part::Emulate) = &cli.part {
+        let Some(tally) = emulate::kill(&prov, cli.kills, cli.seed) else {
+            return ExitCode::SUCCESS;
+        };
+        say(&tally.to_string());
+        return ended(tally.failures.is_empty());
+    }
+    let Cli { kills, seed, lanes, hasty: is_hasty, .. } = cli;
+    let order = kills::Order { prov, kills, seed, lanes, is_hasty };
     let tally = kills::kill(&order);
     say(&tally.to_string());
     ended(tally.failures.is_empty())

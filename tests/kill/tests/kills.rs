@@ -12,3 +12,14 @@ fn outlives(arguments: &[&str]) {
 fn nothing_is_lost_however_it_is_killed() {
     outlives(&["--kills", "300"]);
 }
+
+#[test]
+fn nothing_is_lost_at_a_server_that_loses_answers() {
+    outlives(&["--kills", "10", "emulate"]);
+}
+
+#[test]
+fn no_plan_is_wrong_wherever_a_log_is_cut() {
+    outlives(&["cuts", "--steps", "10", "--whole", "--applies", "3"]);
+    outlives(&["cuts", "--steps", "1000", "--plans", "4", "--applies", "0"]);
+}
