@@ -40,8 +40,9 @@ pub struct Order<'a> {
     pub force: bool,
     /// The ledger to record at the end of a migration.
     pub ledger: Option<Vec<Applied>>,
-    /// Whether the journal was brought to what is live, and that is to be recorded first.
-    pub is_refreshed: bool,
+    /// Whether the journal says more than its file: it was brought to what is live, or a log that an
+    /// interrupted run left was folded in. That is recorded first.
+    pub is_ahead: bool,
 }
 
 /// The plan of `desired` against `journal`, looking at the world where the plan needs it.
@@ -168,14 +169,10 @@ pub async fn execute(
     refuse_protected(plan)?;
     decide(plan, &order)?;
     require_sound(project, plan, desired, &journal).await?;
-    if order.is_refreshed {
+    if order.is_ahead {
         save(project, &mut journal).await?;
     }
     if plan.tasks.list.is_empty() && order.ledger.is_none() {
-        if project.store.has_log() {
-            // A run that was killed had done all there was to do.
-            save(project, &mut journal).await?;
-        }
         let journal = sync_sink(project, journal, desired).await?;
         if is_json {
             view::run::summary_json(plan, &nothing(&journal));
