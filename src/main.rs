@@ -8,6 +8,7 @@ mod credentials;
 mod doctor;
 mod exit;
 mod failure;
+mod holder;
 mod prompt;
 mod report;
 mod saved;
