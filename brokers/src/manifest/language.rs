@@ -127,11 +127,25 @@ impl Language {
         let expression = self.environment.compile_expression_owned(text.to_owned());
         let expression = expression.map_err(|error| SyntaxError {
             message: error.detail().unwrap_or("it is no expression").to_owned(),
-            range: error.range(),
+            range: error.range().map(|range| whole_characters(text, &range)),
         })?;
         let names = expression.undeclared_variables(true);
         Ok(Outline { names, unknown_filters: unknown_filters(text) })
     }
+}
+
+/// A range of bytes, widened to whole characters of `text`: minijinja counts bytes where it meets a
+/// character that means nothing to it.
+fn whole_characters(text: &str, range: &Range<usize>) -> Range<usize> {
+    let mut start = range.start.min(text.len());
+    while !text.is_char_boundary(start) {
+        start -= 1;
+    }
+    let mut end = range.end.clamp(start, text.len());
+    while !text.is_char_boundary(end) {
+        end += 1;
+    }
+    start..end
 }
 
 /// The filters in `text` that nobody knows. Minijinja notices them only when it meets them.
@@ -174,6 +188,15 @@ mod tests {
                 result.is_err_and(|error| error.kind() == minijinja::ErrorKind::UnknownFilter);
             assert!(!missing, "{filter}");
         }
+    }
+
+    #[test]
+    fn a_place_is_one_of_whole_characters() {
+        let text = " … ";
+        let Err(error) = Language::new(Settings::default()).outline(text) else {
+            panic!("an ellipsis is an expression");
+        };
+        assert_eq!(text.get(error.range.unwrap()), Some("…"));
     }
 
     #[test]
