@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use provision::digest;
-use provision::state::{Record, fold, read_log, write_record};
+use provision::state::{Record, fold, read_log, salvage_log, write_record};
 use serde_json::value::RawValue;
 
 use crate::{journal, room};
@@ -12,7 +12,7 @@ use crate::{journal, room};
 pub fn log(bytes: &[u8]) {
     check(bytes);
     let mut whole = Vec::new();
-    for line in bytes.split(|byte| *byte == b'\n').filter(|line| line.starts_with(b"{\"seq")) {
+    for line in bytes.split(|byte| *byte == b'\n').filter(|line| line.starts_with(b"{\"fence")) {
         let digest = digest::of_bytes(line);
         whole.extend_from_slice(b"{\"sum\":\"");
         whole.extend_from_slice(&digest.as_bytes()[7..23]);
@@ -24,6 +24,7 @@ pub fn log(bytes: &[u8]) {
 }
 
 fn check(bytes: &[u8]) {
+    check_salvaged(bytes);
     let (records, sound) = match read_log(bytes) {
         Ok(read) => read,
         Err(error) => {
@@ -32,25 +33,45 @@ fn check(bytes: &[u8]) {
         }
     };
     assert!(sound <= bytes.len());
-    let lines: Vec<&[u8]> = bytes[..sound].split_inclusive(|byte| *byte == b'\n').collect();
-    assert_eq!(lines.len(), records.len(), "a record that is not a line");
-    lines.iter().for_each(|line| check_sum(line));
+    assert!(records.iter().zip(0..).all(|(record, seq)| record.seq == seq), "{records:?}");
+    check_invented(&records, &bytes[..sound]);
     check_written(&records);
     // One place to cut at is enough; the bytes choose it.
-    let cut = bytes.iter().fold(bytes.len(), |sum, byte| sum.wrapping_mul(31) + usize::from(*byte));
-    check_cut(&bytes[..cut % (bytes.len() + 1)], &records);
+    let cut = bytes
+        .iter()
+        .fold(bytes.len(), |sum, byte| sum.wrapping_mul(31).wrapping_add(usize::from(*byte)));
+    if let Ok((kept, _)) = read_log(&bytes[..cut % (bytes.len() + 1)]) {
+        let same = records.get(..kept.len());
+        assert_eq!(Some(kept.as_slice()), same, "a cut changes what was before");
+    }
     let mut folded = room::empty_journal();
     records.into_iter().for_each(|record| fold(&mut folded, record.event));
     journal::check_written(&folded);
 }
 
-/// The line says what its record's digest is, and that is right.
-fn check_sum(line: &[u8]) {
-    let parts: BTreeMap<String, Box<RawValue>> =
-        serde_json::from_slice(line).expect("a line is a JSON object");
-    let digest = digest::of_bytes(parts["record"].get().as_bytes());
-    let sum: String = serde_json::from_str(parts["sum"].get()).expect("a sum is a text");
-    assert_eq!(digest.get(7..23), Some(sum.as_str()));
+/// Every record is one of a line whose sum is right.
+fn check_invented(records: &[Record], bytes: &[u8]) {
+    let sound: Vec<String> = bytes.split(|byte| *byte == b'\n').filter_map(sound_record).collect();
+    for record in records {
+        let written = |line: &String| read_alone(line).as_ref() == Some(record);
+        assert!(sound.iter().any(written), "{record:?} stands in no line");
+    }
+}
+
+/// The text of a line's record, when the line says what its digest is.
+fn sound_record(line: &[u8]) -> Option<String> {
+    let parts: BTreeMap<String, Box<RawValue>> = serde_json::from_slice(line).ok()?;
+    let record = parts.get("record")?.get();
+    let sum: String = serde_json::from_str(parts.get("sum")?.get()).ok()?;
+    let is_sound = digest::of_bytes(record.as_bytes()).get(7..23) == Some(sum.as_str());
+    is_sound.then(|| record.to_owned())
+}
+
+/// The record of a text, read as if it were the only one of its log.
+fn read_alone(record: &str) -> Option<Record> {
+    let sum = digest::of_bytes(record.as_bytes()).get(7..23)?.to_owned();
+    let line = format!("{{\"sum\":\"{sum}\",\"record\":{record}}}\n");
+    salvage_log(line.as_bytes()).records.pop()
 }
 
 fn check_written(records: &[Record]) {
@@ -63,11 +84,16 @@ fn check_written(records: &[Record]) {
     assert_eq!(sound, written.len());
 }
 
-fn check_cut(bytes: &[u8], records: &[Record]) {
-    // Where a line that is cut was broken already, nothing follows it: a cut log is never refused.
-    let (kept, sound) = read_log(bytes).expect("a log that is cut can be read");
-    assert!(sound <= bytes.len());
-    assert_eq!(Some(kept.as_slice()), records.get(..kept.len()), "a cut changes what was before");
-    let whole = bytes.iter().filter(|byte| **byte == b'\n').count();
-    assert!(kept.len() >= whole.min(records.len()), "a whole line is lost");
+/// What is saved of a log stands in it, once, in order; what is not, is shown.
+fn check_salvaged(bytes: &[u8]) {
+    let salvage = salvage_log(bytes);
+    check_invented(&salvage.records, bytes);
+    assert!(salvage.records.is_sorted_by(|one, next| one.seq < next.seq));
+    for damaged in &salvage.damaged {
+        let text = bytes.get(damaged.bytes.clone()).expect("a line of the log");
+        assert_eq!(String::from_utf8_lossy(text), damaged.text);
+    }
+    if let (Ok((records, _)), [], []) = (read_log(bytes), &*salvage.damaged, &*salvage.missing) {
+        assert_eq!(records, salvage.records);
+    }
 }
