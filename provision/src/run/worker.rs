@@ -291,12 +291,27 @@ impl Shared<'_> {
         let is_same = begun.inputs.is_some() && begun.inputs == entry.inputs;
         if begun.operation.as_ref().is_some_and(|operation| operation.accepted.is_some()) {
             // The provider works on what was asked for then; the rest is a change of it.
-            settle::wait(self, resolution, begun.clone(), None).await?;
-            return match is_same {
-                true => self.note(resolution.spec).await,
-                false => self.update(resolution, Work::Update).await,
+            return match settle::wait(self, resolution, begun.clone(), None).await {
+                Ok(_) if is_same => self.note(resolution.spec).await,
+                Ok(_) => self.update(resolution, Work::Update).await,
+                // That was the earlier run's attempt; this one has its own.
+                Err(TaskError::Broker(error)) if error.kind == ErrorKind::Failed => {
+                    let failed = self.entry(&begun.reference).unwrap_or_else(|| begun.clone());
+                    self.begin_again(resolution, (entry, is_same), &failed).await
+                }
+                Err(error) => Err(error),
             };
         }
+        self.begin_again(resolution, (entry, is_same), begun).await
+    }
+
+    /// Makes what an earlier run began to make and of which nobody knows whether it is there.
+    async fn begin_again(
+        &self,
+        resolution: &Resolution<'_>,
+        (entry, is_same): (Instance, bool),
+        begun: &Instance,
+    ) -> Result<Outcome, TaskError> {
         // Something else is another request, which needs another key.
         // A provider may hold what it answered under a key against whoever asks again.
         let is_open = is_same && begun.status != Status::Failed;

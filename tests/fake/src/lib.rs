@@ -25,6 +25,4 @@ mod paging;
 mod recipe;
 pub mod scene;
 pub mod stage;
-#[path = "../../../provision/tests/support/stand_in.rs"]
-pub mod stand_in;
 pub mod wire;

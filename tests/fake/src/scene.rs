@@ -24,8 +24,8 @@ use crate::clock::Time;
 use crate::fake::{Fake, Logged};
 use crate::front::Front;
 use crate::model::{Model, PROJECT, STAGE, Wanted};
-use crate::stand_in::{CountingIds, MirrorVault};
 use crate::wire::Handler;
+use prov_sim::stand_in::{CountingIds, MirrorVault};
 
 /// Which values of the provider the environment says.
 #[derive(Clone, Copy, PartialEq)]

@@ -11,15 +11,14 @@ use provision::broker::Catalog;
 use provision::config::Desired;
 use provision::name::Name;
 use provision::observe;
-use provision::plan::{
-    self, Action, Input, Lookup, Options, Plan, Step, Work, fill, with_defaults,
-};
+use provision::plan::{self, Action, Input, Options, Plan, Step, Work};
 use provision::run::{self, Ended, Outcome, Settings, Silent};
 use provision::state::{Instance, Journal, Status};
 use provision::world::World;
 use serde_json::Value;
 use tokio::sync::Notify;
 
+use super::check;
 use super::provider::Provider;
 use super::services::VALUE;
 use super::stand_in::{CountingIds, MirrorVault};
@@ -37,9 +36,9 @@ impl Scene {
     pub fn new(seed: u64) -> Self {
         let provider = Provider::new(seed);
         let world = World {
-            clock: Arc::new(PausedClock::new()),
+            clock: Arc::new(PausedClock::default()),
             ids: Arc::new(CountingIds::default()),
-            store: Arc::new(WatchedStore::new()),
+            store: Arc::new(WatchedStore::default()),
             catalog: catalog(&provider),
             vault: Arc::new(MirrorVault),
         };
@@ -155,38 +154,7 @@ impl Scene {
 
     /// Asserts that the provider holds just what is declared, as it is declared.
     pub async fn assert_is_live(&self, desired: &Desired) {
-        assert_eq!(self.provider.breaches(), BTreeSet::new());
-        let journal = self.journal().await;
-        let objects = self.provider.objects();
-        let mut expected = BTreeSet::new();
-        for spec in &desired.instances {
-            let entry = journal.instances.get(spec.reference.as_str()).unwrap();
-            if self.world.catalog.service(spec.service.as_str()).unwrap().journal_only {
-                continue;
-            }
-            let object = &objects[&entry.instance_id];
-            let params = with_defaults(&spec.params, None);
-            let params = self.filled(&Value::Object(params), desired, &journal);
-            assert_eq!(Value::Object(object.params.clone()), params, "{}", spec.reference);
-            assert_eq!((&object.service, &object.plan), (&spec.service, &spec.plan));
-            let name = self.filled(&Value::from(spec.name.as_str()), desired, &journal);
-            assert_eq!(Value::from(object.name.as_str()), name);
-            assert!(object.healthy, "{}", spec.reference);
-            assert!(expected.insert(entry.instance_id.clone()), "{} is shared", entry.instance_id);
-        }
-        assert_eq!(objects.into_keys().collect::<BTreeSet<_>>(), expected);
-        assert_eq!(journal.instances.len(), desired.instances.len());
-    }
-
-    fn filled(&self, value: &Value, desired: &Desired, journal: &Journal) -> Value {
-        let output = |reference: &str, key: &str| {
-            let entry = journal.instances.get(reference)?;
-            match entry.sensitive.get(key) {
-                Some(sealed) => self.world.vault.open(&sealed.sealed).ok(),
-                None => entry.outputs.get(key).cloned(),
-            }
-        };
-        fill(value, &Lookup { output: &output, env: &desired.env }).unwrap()
+        check::is_live(&self.provider, &self.world, &self.journal().await, desired);
     }
 }
 

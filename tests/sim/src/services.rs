@@ -15,15 +15,20 @@ pub const VALUE: &str = "value";
 pub const FILE: &str = "file";
 /// A database: its name is unique, everything about it takes time, its region stays.
 pub const DATABASE: &str = "database";
-/// A token: any number may have one name, and it is rotated by every change.
+/// A token: any number may have one name, it is found by the key of its creation, and rotated by every
+/// change.
 pub const TOKEN: &str = "token";
+/// A server: any number may have one name, and it is found by the tag that it carries.
+pub const SERVER: &str = "server";
 /// A mailbox: nobody can find out whether there is one.
 pub const MAILBOX: &str = "mailbox";
 
 /// The services whose interrupted creations can be settled.
-pub const FINDABLE: [&str; 4] = [VALUE, FILE, DATABASE, TOKEN];
+pub const FINDABLE: [&str; 5] = [VALUE, FILE, DATABASE, TOKEN, SERVER];
+/// The services of which the provider itself makes one at most, whoever asks late.
+pub const UNIQUE: [&str; 4] = [VALUE, FILE, DATABASE, TOKEN];
 /// Every service.
-pub const ALL: [&str; 5] = [VALUE, FILE, DATABASE, TOKEN, MAILBOX];
+pub const ALL: [&str; 6] = [VALUE, FILE, DATABASE, TOKEN, SERVER, MAILBOX];
 
 pub fn all() -> Vec<Service> {
     vec![
@@ -52,6 +57,10 @@ pub fn all() -> Vec<Service> {
                 OutputSchema::secret("token", "A secret that every change rotates."),
             ],
             ..service(TOKEN, "token", &["scope"])
+        },
+        Service {
+            outputs: vec![plain("id"), plain("address")],
+            ..service(SERVER, "server", &["image"])
         },
         Service {
             outputs: vec![plain("id")],

@@ -8,7 +8,7 @@ use provision::config::{Desired, Document, Rules, Scope};
 use provision::diagnostic::Diagnostics;
 use serde_json::{Map, Value, json};
 
-use super::services::{self, DATABASE, FILE, MAILBOX, TOKEN, VALUE};
+use super::services::{self, DATABASE, FILE, MAILBOX, SERVER, TOKEN, VALUE};
 
 /// How many instances a config may have; two configs share their tags, so that they overlap.
 const TAGS: u8 = 8;
@@ -31,6 +31,8 @@ pub const WILD: Flavor = Flavor { services: &services::ALL, wild: true, moving: 
 pub const TAME: Flavor = Flavor { wild: false, moving: false, ..WILD };
 /// What can be settled after a crash.
 pub const FINDABLE: Flavor = Flavor { services: &services::FINDABLE, ..TAME };
+/// What the provider makes once, whoever asks late.
+pub const UNIQUE: Flavor = Flavor { services: &services::UNIQUE, ..TAME };
 /// What can be settled by a person at least.
 pub const MOVING: Flavor = Flavor { moving: true, ..FINDABLE };
 
@@ -149,6 +151,7 @@ impl Producer {
             FILE => &["path", "digest"],
             DATABASE => &["id", "password"],
             TOKEN => &["id", "revision", "token"],
+            SERVER => &["id", "address"],
             _ => &["id"],
         };
         format!("{}.{}", self.reference, keys[usize::from(choice) % keys.len()])
@@ -282,6 +285,7 @@ impl Draft {
             FILE => json!({ "path": format!("{name}-{}", self.fixed % 2), "content": content }),
             DATABASE => json!({ "region": fixed, "content": content }),
             TOKEN => json!({ "scope": fixed, "content": content }),
+            SERVER => json!({ "image": fixed, "content": content }),
             _ => json!({ "content": content }),
         }
     }

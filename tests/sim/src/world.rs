@@ -17,8 +17,8 @@ use tokio::time::Instant;
 /// A clock that starts at the same time in every test and advances as tokio's paused one does.
 pub struct PausedClock(Instant);
 
-impl PausedClock {
-    pub fn new() -> Self {
+impl Default for PausedClock {
+    fn default() -> Self {
         Self(Instant::now())
     }
 }
@@ -48,13 +48,15 @@ struct Written {
     log: Vec<u8>,
 }
 
-impl WatchedStore {
-    pub fn new() -> Self {
+impl Default for WatchedStore {
+    fn default() -> Self {
         let journal = Journal::empty(Name::from("shop"), Name::from("test"));
         let written = Written { journal: journal.clone(), log: Vec::new() };
         Self { inner: MemoryStore::new(journal), written: Arc::new(Mutex::new(written)) }
     }
+}
 
+impl WatchedStore {
     /// The journal as it would be read from disk.
     fn folded(&self) -> Journal {
         let written = self.written.lock().unwrap();

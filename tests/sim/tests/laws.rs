@@ -4,8 +4,6 @@
 //! `PROPTEST_RNG_SEED` and `PROPTEST_CASES` look further.
 #![cfg(test)]
 
-mod support;
-
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use provision::config::Document;
@@ -13,12 +11,13 @@ use provision::diagnostic::Diagnostics;
 use provision::plan::{self, Input, Options};
 use serde_json::{Map, Value, json};
 
-use support::project::{FINDABLE, MOVING, TAME, WILD, desired, histories, projects};
-use support::provider::{Provider, Removals};
-use support::scene::{
+use prov_sim::Removals;
+use prov_sim::project::{FINDABLE, MOVING, TAME, WILD, desired, histories, projects};
+use prov_sim::provider::Provider;
+use prov_sim::scene::{
     Scene, assert_accounted_for, assert_ordered, catalog, crash_after, play, story,
 };
-use support::services::FILE;
+use prov_sim::services::FILE;
 
 /// A config of one file.
 fn one_file(reference: &str, name: &str, path: &str) -> Map<String, Value> {
@@ -76,14 +75,14 @@ proptest! {
     #[test]
     fn a_plan_is_total_deterministic_and_ordered(
         project in projects(WILD),
-        (past, seed) in support::journal::pasts(projects(WILD)),
+        (past, seed) in prov_sim::journal::pasts(projects(WILD)),
         prune: bool,
         force: bool,
         found: bool,
     ) {
         let catalog = catalog(&Provider::new(0));
         let desired = project.desired(&catalog);
-        let journal = support::journal::journal(&past, seed, &catalog);
+        let journal = prov_sim::journal::journal(&past, seed, &catalog);
         let adopted = desired.instances.iter().filter(|spec| spec.adopt && found);
         let found = adopted.map(|spec| spec.reference.clone()).collect();
         let options = Options { prune, force, found, ..Options::default() };

@@ -1,13 +1,33 @@
-//! The vocabulary of the laws: random configs and journals, a provider that lives in memory, and a
-//! world in which time, ids and secrets are made up.
+//! The engine in a simulated world: random configs, a provider that misbehaves, a disk that loses what
+//! was not synced, and processes that end before any effect they could have. A seed decides everything.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "what cannot go on has failed"
+)]
+#![expect(missing_docs, reason = "part of the tests: names of fields say what they hold")]
 
+pub mod check;
+mod cloud;
+pub mod disk;
+pub mod explore;
+mod faults;
+pub mod fuse;
 pub mod journal;
+pub mod lease;
+pub mod planted;
+pub mod plot;
 pub mod project;
 pub mod provider;
 pub mod scene;
 pub mod services;
 pub mod stand_in;
+pub mod story;
+pub mod universe;
 pub mod world;
+
+pub use faults::Removals;
 
 /// Random numbers that a seed decides: SplitMix64, which is a few lines and good enough.
 #[derive(Clone, Debug)]

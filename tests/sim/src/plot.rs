@@ -1,0 +1,58 @@
+//! What happens in a play, all of it decided by a seed.
+
+use proptest::strategy::{Strategy as _, ValueTree as _};
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+
+use super::Dice;
+use super::project::{FINDABLE, Flavor, Project, histories};
+
+/// A history of configs, and what goes wrong in each of its rounds.
+#[derive(Debug)]
+pub struct Plot {
+    pub seed: u64,
+    pub rounds: Vec<Round>,
+}
+
+/// One `prov apply`.
+#[derive(Debug)]
+pub struct Round {
+    pub project: Project,
+    /// How many of a hundred calls fail.
+    pub faults: u64,
+    /// How many bytes still fit on the disk.
+    pub room: Option<usize>,
+    /// After how many milliseconds somebody else starts an apply, too.
+    pub rival: Option<u64>,
+}
+
+impl Plot {
+    /// The plot of a seed.
+    pub fn of(seed: u64) -> Self {
+        Self::with(seed, FINDABLE)
+    }
+
+    /// The plot of a seed with configs of a flavor.
+    pub fn with(seed: u64, flavor: Flavor) -> Self {
+        let mut bytes = [0; 32];
+        bytes[..8].copy_from_slice(&seed.to_le_bytes());
+        let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
+        let config = Config { failure_persistence: None, ..Config::default() };
+        let mut runner = TestRunner::new_with_rng(config, rng);
+        let projects = histories(flavor, 4).new_tree(&mut runner).unwrap().current();
+        let mut dice = Dice::new(seed);
+        let rounds = projects.into_iter().map(|project| Round::of(project, &mut dice)).collect();
+        Self { seed, rounds }
+    }
+}
+
+impl Round {
+    fn of(project: Project, dice: &mut Dice) -> Self {
+        let faults = match dice.roll(3) {
+            0 => 0,
+            _ => dice.roll(50),
+        };
+        let room = (dice.roll(6) == 0).then(|| dice.roll(12_000) as usize);
+        let rival = (dice.roll(4) == 0).then(|| dice.roll(3_000));
+        Self { project, faults, room, rival }
+    }
+}
