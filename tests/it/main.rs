@@ -9,6 +9,7 @@ use prov_test::Sandbox;
 mod bad_input;
 mod cloud;
 mod credentials;
+mod deep;
 mod docs;
 mod doctor;
 mod drafts;
