@@ -29,6 +29,7 @@ pub fn json_schema() -> Value {
                 ("steps", json!({ "type": "array", "items": { "$ref": "#/$defs/step" } })),
                 ("until_gone", flag("Done only when `read` says that it is gone.")),
                 ("by", words(FOUND_BY.iter().map(|(word, _)| *word))),
+                ("ours", expression("True of an object that bears our mark.")),
                 ("on", texts("Params whose change makes what is shown once anew.")),
                 ("ready", expression("True when it is ready.")),
                 ("failed", expression("True, or a text, when it never will be.")),
@@ -181,7 +182,13 @@ fn provider() -> Value {
                 )),
             ),
             ("limits", closed(&[], limits)),
-            ("idempotency", closed(&[], fields(&[("header", text("The header."))]))),
+            ("idempotency", closed(
+                    &["header"],
+                    fields(&[
+                        ("header", text("The header.")),
+                        ("lifetime", count("Seconds that a key is remembered; a day by default.")),
+                    ]),
+                )),
             (
                 "marker",
                 closed(

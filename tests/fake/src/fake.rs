@@ -111,6 +111,10 @@ pub struct Fault {
 pub enum FaultKind {
     /// Nothing is done, and this status says so.
     Status(u16),
+    /// Nothing is done, and this is said.
+    Text(u16, &'static str),
+    /// Nothing is done, and the answer never comes.
+    Silence,
     /// Too many requests: to be asked again after so many seconds.
     Rate(u64),
     /// It is done, and the answer never comes.
@@ -257,12 +261,15 @@ impl Fake {
         });
         match fault {
             Some(FaultKind::Status(status)) => return Reply::of(status, Value::Object(Map::new())),
+            Some(FaultKind::Text(status, text)) => return Reply::Text(status, text),
+            Some(FaultKind::Silence) => return Reply::Nothing,
             Some(FaultKind::Rate(seconds)) => return too_many(seconds),
             Some(FaultKind::Echo) => return echo(request),
             Some(FaultKind::Lost) | None => {}
         }
-        let key = model.manifest.provider.idempotency_header.as_deref().unwrap_or_default();
-        let key = request.headers.get(&key.to_ascii_lowercase()).cloned();
+        let rule = model.manifest.provider.idempotency.as_ref();
+        let key = rule.and_then(|rule| request.headers.get(&rule.header.to_ascii_lowercase()));
+        let key = key.cloned();
         let reply = match key.as_ref().and_then(|key| self.replayed.get(key)) {
             Some(reply) => reply.clone(),
             None => self.work(request, &taken),
