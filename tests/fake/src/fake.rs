@@ -33,6 +33,8 @@ pub struct Fake {
     pub faults: Vec<Fault>,
     /// Whether new objects are hidden for a while.
     pub hides: bool,
+    /// Whether nothing is answered.
+    pub is_down: bool,
     /// What was sent and cannot be told from the manifest.
     pub notes: BTreeSet<String>,
     pub pages: Pages,
@@ -119,6 +121,8 @@ pub enum FaultKind {
     Rate(u64),
     /// It is done, and the answer never comes.
     Lost,
+    /// It is done, and from then on nothing is answered.
+    Down,
     /// It is refused, with everything in the answer that was sent.
     Echo,
 }
@@ -134,6 +138,7 @@ impl Fake {
             log: Vec::new(),
             faults: Vec::new(),
             hides: false,
+            is_down: false,
             notes: BTreeSet::new(),
             pages: Pages::default(),
             saved: Map::new(),
@@ -241,6 +246,9 @@ impl Fake {
 
     /// Answers a request.
     pub fn handle(&mut self, request: &Received) -> Reply {
+        if self.is_down {
+            return Reply::Nothing;
+        }
         let model = Arc::clone(&self.model);
         let taken = model.taken(&request.method, &request.path);
         let fixed = model.answer(&request.method, &request.path);
@@ -265,6 +273,7 @@ impl Fake {
             Some(FaultKind::Silence) => return Reply::Nothing,
             Some(FaultKind::Rate(seconds)) => return too_many(seconds),
             Some(FaultKind::Echo) => return echo(request),
+            Some(FaultKind::Down) => self.is_down = true,
             Some(FaultKind::Lost) | None => {}
         }
         let rule = model.manifest.provider.idempotency.as_ref();
@@ -278,7 +287,7 @@ impl Fake {
             self.replayed.insert(key, reply.clone());
         }
         self.save(&taken, &reply);
-        if matches!(fault, Some(FaultKind::Lost)) { Reply::Nothing } else { reply }
+        if matches!(fault, Some(FaultKind::Lost | FaultKind::Down)) { Reply::Nothing } else { reply }
     }
 
     fn fault(&mut self, label: &str) -> Option<FaultKind> {
