@@ -16,7 +16,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use provision::broker::{
-    BrokerError, ErrorKind, Finding, OnChange, Plans, Progress, Provisioned, ReplaceOrder, Service, Way,
+    BrokerError, ErrorKind, Finding, OnChange, Plans, Progress, Provisioned, ReplaceOrder, Service,
+    Way,
 };
 use provision::name::Name;
 use provision::value::Outputs;

@@ -131,18 +131,24 @@ fn request_fields(more: &[(&str, Value)]) -> Map<String, Value> {
     all
 }
 
+fn limits() -> Value {
+    closed(
+        &[],
+        fields(&[
+            ("requests", count("Requests …")),
+            ("seconds", count("… in so many seconds.")),
+            ("concurrency", count("Requests at once.")),
+            ("timeout", count("Seconds for one request.")),
+            ("visible_within", count("Seconds until what was made is seen.")),
+            ("remaining_header", text("The header with the requests left.")),
+            ("reset_header", text("The header with when there are more.")),
+            ("reset", words(["epoch", "seconds"].into_iter())),
+            ("paths", json!({ "type": "array", "items": reference("verb") })),
+        ]),
+    )
+}
+
 fn provider() -> Value {
-    let limits = fields(&[
-        ("requests", count("Requests …")),
-        ("seconds", count("… in so many seconds.")),
-        ("concurrency", count("Requests at once.")),
-        ("timeout", count("Seconds for one request.")),
-        ("visible_within", count("Seconds until what was made is seen.")),
-        ("remaining_header", text("The header with the requests left.")),
-        ("reset_header", text("The header with when there are more.")),
-        ("reset", words(["epoch", "seconds"].into_iter())),
-        ("paths", json!({ "type": "array", "items": reference("verb") })),
-    ]);
     closed(
         &["name", "base_url"],
         fields(&[
@@ -181,14 +187,17 @@ fn provider() -> Value {
                     ]),
                 )),
             ),
-            ("limits", closed(&[], limits)),
-            ("idempotency", closed(
+            ("limits", limits()),
+            (
+                "idempotency",
+                closed(
                     &["header"],
                     fields(&[
                         ("header", text("The header.")),
                         ("lifetime", count("Seconds that a key is remembered; a day by default.")),
                     ]),
-                )),
+                ),
+            ),
             (
                 "marker",
                 closed(

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use provision::broker::orphan::Asked;
 use provision::broker::{
     Address, Broker, BrokerError, DeprovisionRequest, ErrorKind, FetchRequest, FindRequest, Live,
     OperationRequest, OperationState, PreflightRequest, Progress, ProvisionRequest, Provisioned,
     Service, UpdateRequest,
 };
-use provision::broker::orphan::Asked;
 use provision::value::{Outputs, Resolved};
 use serde_json::{Value, json};
 

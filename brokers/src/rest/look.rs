@@ -102,11 +102,7 @@ impl RestBroker {
 
     /// Whether the object in scope may be what a lost create made: where objects bear our mark, one
     /// without it is somebody else's.
-    fn is_ours(
-        &self,
-        exchange: &Exchange<'_>,
-        manifest: &Manifest,
-    ) -> Result<bool, BrokerError> {
+    fn is_ours(&self, exchange: &Exchange<'_>, manifest: &Manifest) -> Result<bool, BrokerError> {
         let Some(ours) = &manifest.service.ours else { return Ok(true) };
         Ok(is_true(exchange.value(ours)?.as_ref()))
     }

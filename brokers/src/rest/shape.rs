@@ -1,8 +1,7 @@
 //! A manifest's service as the engine knows services, and objects as it knows what is live.
 
 use provision::broker::{
-    BrokerError, ErrorKind, Live, OnChange, OutputSchema, Plans, ReplaceOrder,
-    UpdateRequest,
+    BrokerError, ErrorKind, Live, OnChange, OutputSchema, Plans, ReplaceOrder, UpdateRequest,
 };
 use provision::name::Name;
 use provision::value::{Outputs, Resolved, as_text};

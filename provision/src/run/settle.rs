@@ -6,7 +6,7 @@ use super::event::{Outcome, RunEvent};
 use super::retry;
 use super::worker::{Resolution, Shared, TaskError};
 use crate::broker::{
-    BrokerError, DeprovisionRequest, ErrorKind, FindRequest, Live, OperationRequest,
+    BrokerError, DeprovisionRequest, ErrorKind, FindRequest, Finding, Live, OperationRequest,
     OperationState, Previous, Progress, Provisioned, Service, UpdateRequest,
 };
 use crate::name::Name;
@@ -49,7 +49,14 @@ async fn ask(
             let accepted = accepted(shared, entry, operation, instance_id).await?;
             wait(shared, resolution, accepted, retry_after).await
         }
-        Err(error) => Err(failed(shared, entry, error).await?),
+        Err(error) => {
+            let is_final = shared.service(&entry.service)?.finding == Finding::Never;
+            let error = match error.kind {
+                ErrorKind::Unknown if is_final => error.help(ways_on(&entry.reference)),
+                _ => error,
+            };
+            Err(failed(shared, entry, error).await?)
+        }
     }
 }
 
@@ -150,12 +157,19 @@ pub(super) async fn complete(
 fn unknown_outcome(reference: &Name) -> BrokerError {
     BrokerError::new(
         ErrorKind::Unknown,
-        format!("nobody knows how the creation of `{reference}` ended, and its service cannot look"),
+        format!(
+            "nobody knows how the creation of `{reference}` ended, and its service cannot look"
+        ),
     )
-    .help(format!(
+    .help(ways_on(reference))
+}
+
+/// What a person can do where nothing can be asked.
+fn ways_on(reference: &Name) -> String {
+    format!(
         "Look at the provider. If it is there: `prov import {reference} ID`. If it is not: \
          `prov state rm {reference}`, then apply again."
-    ))
+    )
 }
 
 /// Changes an instance in place.

@@ -6,14 +6,8 @@ use provision::broker::orphan::{Asked, Body, Orphan, Reply};
 /// A row: its number, what was asked for, what came back, what may be left behind.
 pub type Row = (u8, &'static [Asked], &'static [Reply], Option<Orphan>);
 
-const ALL: &[Asked] = &[
-    Asked::Provision,
-    Asked::Update,
-    Asked::Deprovision,
-    Asked::Bind,
-    Asked::Unbind,
-    Asked::Look,
-];
+const ALL: &[Asked] =
+    &[Asked::Provision, Asked::Update, Asked::Deprovision, Asked::Bind, Asked::Unbind, Asked::Look];
 
 const fn sound(status: u16) -> Reply {
     Reply::Answer { status, body: Body::Sound }
@@ -74,10 +68,5 @@ pub const ROWS: [Row; 21] = [
     (18, &[Asked::Update], SERVER, None),
     (19, &[Asked::Provision], &[Reply::Timeout], INSTANCE),
     (20, &[Asked::Bind], &[Reply::Timeout], BINDING),
-    (
-        21,
-        &[Asked::Update, Asked::Deprovision, Asked::Unbind, Asked::Look],
-        &[Reply::Timeout],
-        None,
-    ),
+    (21, &[Asked::Update, Asked::Deprovision, Asked::Unbind, Asked::Look], &[Reply::Timeout], None),
 ];

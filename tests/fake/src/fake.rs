@@ -287,7 +287,11 @@ impl Fake {
             self.replayed.insert(key, reply.clone());
         }
         self.save(&taken, &reply);
-        if matches!(fault, Some(FaultKind::Lost | FaultKind::Down)) { Reply::Nothing } else { reply }
+        if matches!(fault, Some(FaultKind::Lost | FaultKind::Down)) {
+            Reply::Nothing
+        } else {
+            reply
+        }
     }
 
     fn fault(&mut self, label: &str) -> Option<FaultKind> {
