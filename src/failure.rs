@@ -75,7 +75,9 @@ impl From<StoreError> for Failure {
             StoreError::State { source: provision::state::StateError::Newer { .. }, .. } => {
                 (Exit::Error, "newer-journal")
             }
-            error if error.is_damage() => (Exit::Damaged, "damaged"),
+            StoreError::Log { .. } | StoreError::Mismatch { .. } => (Exit::Damaged, "damaged-log"),
+            StoreError::State { .. } => (Exit::Damaged, "damaged"),
+            StoreError::Fenced { .. } => (Exit::Locked, "fenced"),
             _ => (Exit::Error, "io"),
         };
         let help = match code {
@@ -84,6 +86,11 @@ impl From<StoreError> for Failure {
                 "Nothing was changed. Restore the file from version control or with \
                  `prov state restore FILE`."
             }
+            "damaged-log" => {
+                "Nothing was changed. `prov state repair` shows what can be kept of it, and what \
+                 would be cut."
+            }
+            "fenced" => "What this run did is in its log; the later run goes on. Apply again.",
             _ => "Check the permissions and the free space; nothing was lost.",
         };
         Self::with_help(exit, code, sentence(&error.to_string()), help)

@@ -234,7 +234,7 @@ fn remembering(criterion: &mut Criterion) {
         let mut bytes = Vec::new();
         for (seq, entry) in (0..).zip(journal.instances.iter()) {
             let event = Event::Done(Box::new(entry.clone()));
-            let record = Record { seq, at: Timestamp::UNIX_EPOCH, event };
+            let record = Record { fence: 1, seq, durable: seq, at: Timestamp::UNIX_EPOCH, event };
             write_record(&record, &mut bytes).unwrap();
         }
         bencher.iter_with_large_drop(|| read_log(black_box(&bytes)).unwrap());

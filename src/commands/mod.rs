@@ -17,6 +17,7 @@ pub mod migrate;
 pub mod output;
 pub mod plan;
 pub mod pull;
+pub mod repair;
 pub mod rollback;
 pub mod run;
 pub mod schema;

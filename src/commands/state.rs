@@ -45,6 +45,8 @@ pub enum Command {
         /// The file; standard output when not given
         file: Option<PathBuf>,
     },
+    /// Show what is damaged in the log of an interrupted run, and cut it after a yes
+    Repair(super::repair::Args),
     /// Replace the journal by a copy
     Restore {
         /// The file
@@ -65,9 +67,12 @@ pub async fn run(context: &mut Context, command: Command) -> super::Answer {
     if let Command::Show(args) = &command {
         return show::run(context, args).await;
     }
+    if let Command::Repair(args) = &command {
+        return super::repair::run(context, args).await;
+    }
     let project = context.project_or_bare()?;
     match command {
-        Command::List | Command::Show(_) => list(context, &project).await?,
+        Command::List | Command::Show(_) | Command::Repair(_) => list(context, &project).await?,
         Command::Mv { from, to, writing } => {
             let _lock = project.lock("prov state mv", writing.lock_timeout).await?;
             rename(&project, &from, &to).await?;

@@ -4,6 +4,7 @@ pub mod auth;
 pub mod doctor;
 pub mod instances;
 pub mod plan;
+pub mod repair;
 pub mod run;
 
 use serde_json::Value;

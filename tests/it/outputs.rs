@@ -203,6 +203,7 @@ const CHANGING: &[&str] = &[
     "state rm application",
     "state backup backup.json",
     "state restore backup.json",
+    "state repair",
     "pull --reconcile",
     "import uploads uploads",
     "unlock",

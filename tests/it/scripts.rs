@@ -32,6 +32,7 @@ scripts! {
     prune
     quickstart
     rename
+    repair
     rollback
     saved_plan
     sqlite

@@ -97,7 +97,6 @@ pub async fn run(
     let start = LogEvent::Run {
         run: settings.run.clone(),
         lineage: journal.lineage.clone(),
-        serial: journal.serial,
         command: settings.command.clone(),
     };
     let shared = Shared {

@@ -14,6 +14,8 @@ pub(super) struct Recorder {
     store: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     journal: RefCell<Journal>,
+    /// The fencing number of the run.
+    fence: u64,
     pending: RefCell<Vec<Record>>,
     next: Cell<u64>,
     /// How many records are durable. Its lock is held by the one who writes.
@@ -37,6 +39,7 @@ impl Recorder {
         Self {
             store,
             clock,
+            fence: journal.serial,
             journal: RefCell::new(journal),
             pending: RefCell::default(),
             next: Cell::new(0),
@@ -62,7 +65,8 @@ impl Recorder {
     pub(super) async fn record(&self, event: Event) -> Result<(), RecordError> {
         let seq = self.next.get();
         self.next.set(seq + 1);
-        self.pending.borrow_mut().push(Record { seq, at: self.clock.now(), event });
+        let record = Record { fence: self.fence, seq, durable: 0, at: self.clock.now(), event };
+        self.pending.borrow_mut().push(record);
         let mut durable = self.durable.lock().await;
         if self.broken.get() {
             return Err(RecordError::Broken);
@@ -70,7 +74,8 @@ impl Recorder {
         if *durable > seq {
             return Ok(());
         }
-        let batch = self.pending.take();
+        let mut batch = self.pending.take();
+        batch.iter_mut().for_each(|record| record.durable = *durable);
         if let Err(error) = self.store.append(&batch).await {
             self.broken.set(true);
             return Err(error.into());

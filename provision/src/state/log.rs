@@ -9,23 +9,6 @@ use super::{Event, Record};
 use crate::digest;
 use crate::name::Name;
 
-/// A log that cannot be trusted.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum LogError {
-    /// A line before the last is not what was written.
-    #[error("line {line} of the log is damaged")]
-    Damaged {
-        /// Its number, from 1.
-        line: usize,
-    },
-    /// Records are missing between two lines.
-    #[error("records are missing before line {line} of the log")]
-    Gap {
-        /// The number of the line after the gap, from 1.
-        line: usize,
-    },
-}
-
 #[derive(Serialize, Deserialize)]
 struct Line<'a> {
     sum: std::borrow::Cow<'a, str>,
@@ -35,7 +18,9 @@ struct Line<'a> {
 
 #[derive(Serialize, Deserialize)]
 struct RecordV1<'a> {
+    fence: u64,
     seq: u64,
+    durable: u64,
     #[serde(with = "wire::time")]
     at: Timestamp,
     #[serde(flatten, borrow)]
@@ -45,7 +30,7 @@ struct RecordV1<'a> {
 #[derive(Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "lowercase")]
 enum EventV1<'a> {
-    Run { run: String, lineage: String, serial: u64, command: String },
+    Run { run: String, lineage: String, command: String },
     Begin { instance: InstanceV1<'a> },
     Accepted { instance: InstanceV1<'a> },
     Done { instance: InstanceV1<'a> },
@@ -62,7 +47,9 @@ enum EventV1<'a> {
 /// # Errors
 /// When a value has no JSON form.
 pub fn write_record(record: &Record, out: &mut Vec<u8>) -> serde_json::Result<()> {
-    let wire = RecordV1 { seq: record.seq, at: record.at, event: to_wire(&record.event) };
+    let Record { fence, seq, durable, at, event } = record;
+    let (fence, seq, durable, at) = (*fence, *seq, *durable, *at);
+    let wire = RecordV1 { fence, seq, durable, at, event: to_wire(event) };
     let text = serde_json::value::to_raw_value(&wire)?;
     let line = Line { sum: sum(&text).into(), record: &text };
     serde_json::to_writer(&mut *out, &line)?;
@@ -70,41 +57,16 @@ pub fn write_record(record: &Record, out: &mut Vec<u8>) -> serde_json::Result<()
     Ok(())
 }
 
-/// Reads a log. A torn end, which a crash leaves, is cut off; the number of bytes that are sound
-/// is answered with the records.
-///
-/// # Errors
-/// When anything but the end is damaged.
-pub fn read_log(bytes: &[u8]) -> Result<(Vec<Record>, usize), LogError> {
-    let mut records: Vec<Record> = Vec::new();
-    let mut sound = 0;
-    let mut torn = None;
-    for (index, line) in bytes.split_inclusive(|byte| *byte == b'\n').enumerate() {
-        if let Some(line) = torn {
-            return Err(LogError::Damaged { line });
-        }
-        let Some(record) = read_line(line) else {
-            torn = Some(index + 1);
-            continue;
-        };
-        let expected = records.last().map_or(0, |last| last.seq + 1);
-        if record.seq != expected {
-            return Err(LogError::Gap { line: index + 1 });
-        }
-        sound += line.len();
-        records.push(record);
-    }
-    Ok((records, sound))
-}
-
-fn read_line(line: &[u8]) -> Option<Record> {
+/// The record of a line, when it is what was written and whole.
+pub(super) fn read_line(line: &[u8]) -> Option<Record> {
     let text = std::str::from_utf8(line.strip_suffix(b"\n")?).ok()?;
     let line: Line<'_> = serde_json::from_str(text).ok()?;
     if line.sum != sum(line.record) {
         return None;
     }
     let wire: RecordV1<'_> = serde_json::from_str(line.record.get()).ok()?;
-    Some(Record { seq: wire.seq, at: wire.at, event: from_wire(wire.event) })
+    let RecordV1 { fence, seq, durable, at, event } = wire;
+    Some(Record { fence, seq, durable, at, event: from_wire(event) })
 }
 
 /// Sixteen hex digits are enough to notice damage; nobody attacks their own log.
@@ -116,12 +78,9 @@ fn sum(record: &RawValue) -> String {
 fn to_wire(event: &Event) -> EventV1<'_> {
     let wire = wire::instance_to_wire;
     match event {
-        Event::Run { run, lineage, serial, command } => EventV1::Run {
-            run: run.clone(),
-            lineage: lineage.clone(),
-            serial: *serial,
-            command: command.clone(),
-        },
+        Event::Run { run, lineage, command } => {
+            EventV1::Run { run: run.clone(), lineage: lineage.clone(), command: command.clone() }
+        }
         Event::Begin(instance) => EventV1::Begin { instance: wire(instance) },
         Event::Accepted(instance) => EventV1::Accepted { instance: wire(instance) },
         Event::Done(instance) => EventV1::Done { instance: wire(instance) },
@@ -141,9 +100,7 @@ fn to_wire(event: &Event) -> EventV1<'_> {
 fn from_wire(event: EventV1<'_>) -> Event {
     let own = |instance| Box::new(wire::instance_from_wire(instance));
     match event {
-        EventV1::Run { run, lineage, serial, command } => {
-            Event::Run { run, lineage, serial, command }
-        }
+        EventV1::Run { run, lineage, command } => Event::Run { run, lineage, command },
         EventV1::Begin { instance } => Event::Begin(own(instance)),
         EventV1::Accepted { instance } => Event::Accepted(own(instance)),
         EventV1::Done { instance } => Event::Done(own(instance)),

@@ -3,6 +3,7 @@
 mod instance;
 mod log;
 mod record;
+mod salvage;
 mod upgrade;
 mod wire;
 
@@ -13,9 +14,11 @@ use crate::name::Name;
 pub use instance::{
     DRIFTED, Deposed, Instance, Instances, Operation, Origin, Sealed, Status, Verb,
 };
-pub use log::{LogError, read_log, write_record};
+pub use log::write_record;
 pub use record::{Event, Record, fold};
+pub use salvage::{DamagedLine, LogError, Salvage, read_log, salvage_log};
 pub use upgrade::{StateError, read_journal};
+pub(crate) use wire::serial_of;
 pub use wire::{from_json as instance_from_json, to_json as instance_to_json, write_journal};
 
 /// The version of the journal that this program writes.

@@ -8,8 +8,13 @@ use crate::name::Name;
 /// One line of the log.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Record {
-    /// Counts the lines of one log from 0.
+    /// The fencing number of its run: the serial that the run gave the journal when it began. A
+    /// store that has seen a greater one refuses the record.
+    pub fence: u64,
+    /// Counts the records of one run from 0.
     pub seq: u64,
+    /// How many records of the run were durable before this one was written.
+    pub durable: u64,
     /// When it was written.
     pub at: Timestamp,
     /// What happened.
@@ -20,14 +25,12 @@ pub struct Record {
 /// that a fold needs no knowledge of how it came about.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
-    /// A run starts from the journal of this lineage and serial.
+    /// A run starts from the journal of this lineage, whose serial is the record's fencing number.
     Run {
         /// The run's id.
         run: String,
         /// The journal's lineage.
         lineage: String,
-        /// The journal's serial; the log is void for a journal that has moved past it.
-        serial: u64,
         /// The command of the run.
         command: String,
     },

@@ -136,6 +136,18 @@ struct DeposedV1 {
     params: Option<Map<String, Value>>,
 }
 
+/// The lineage and the serial of a journal as written, when it is one of this version.
+#[must_use]
+pub fn serial_of(journal: &[u8]) -> Option<(String, u64)> {
+    #[derive(Deserialize)]
+    struct Head {
+        lineage: String,
+        serial: u64,
+    }
+    let head: Head = serde_json::from_slice(journal).ok()?;
+    Some((head.lineage, head.serial))
+}
+
 /// The text of a journal file: a line for each field, and a line for each instance, so that a
 /// changed instance is a changed line.
 ///

@@ -1,20 +1,27 @@
 //! Where a stage's journal and log are kept.
 
+mod disk;
 mod file;
 mod history;
 mod memory;
+mod repair;
+mod whole;
 
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::state::{Journal, LogError, Record, StateError};
+use crate::state::{self, Event, Journal, LogError, Record, StateError};
 
-pub use file::{FileStore, write_atomic, write_shared};
+pub use disk::{Disk, DiskFile, Locked, SystemDisk};
+pub use file::FileStore;
 pub use history::{HistoryError, HistoryFolder};
 pub use memory::MemoryStore;
+pub use repair::Damage;
+pub use whole::{write_atomic, write_shared};
 
 /// A journal as it was found.
 #[derive(Clone, Debug, PartialEq)]
@@ -44,14 +51,18 @@ pub trait Store: Send + Sync {
 
     /// Appends records to the log; when this returns they survive a crash.
     ///
+    /// Each carries the fencing number of its run, so that a store whose locks can be lost refuses
+    /// the records of a run that comes too late.
+    ///
     /// # Errors
-    /// When they may not survive one.
+    /// When they may not survive one; [`StoreError::Fenced`] when a later run has begun.
     async fn append(&self, records: &[Record]) -> Result<(), StoreError>;
 
     /// Replaces the journal as a whole, then drops the log that is folded into it.
     ///
     /// # Errors
-    /// When the new journal may not survive a crash; the old one does.
+    /// When the new journal may not survive a crash; the old one does. [`StoreError::Fenced`] when
+    /// the journal that is there is not an earlier one.
     async fn save(&self, journal: &Journal) -> Result<(), StoreError>;
 
     /// What to call the place in messages.
@@ -95,7 +106,7 @@ pub enum StoreError {
         /// On which file.
         path: PathBuf,
         /// What the system said.
-        source: std::io::Error,
+        source: io::Error,
     },
     /// The journal cannot be used.
     #[error("{}: {source}", path.display())]
@@ -123,16 +134,28 @@ pub enum StoreError {
         /// The serial that is there.
         journal: u64,
     },
+    /// A later run has written since: whoever wants to write now has lost the lock without noticing.
+    #[error("{}: a later run has written serial {written}, and this one holds {held}", path.display())]
+    Fenced {
+        /// The journal.
+        path: PathBuf,
+        /// The serial that is there.
+        written: u64,
+        /// The serial of the run that comes too late.
+        held: u64,
+    },
     /// Somebody else writes.
     #[error("the lock is held")]
     Held(Option<Holder>),
 }
 
 impl StoreError {
-    /// Whether the journal or the log is not what was written.
-    #[must_use]
-    pub fn is_damage(&self) -> bool {
-        matches!(self, Self::State { .. } | Self::Log { .. } | Self::Mismatch { .. })
+    /// What a failure means while `doing` something to the file at `path`.
+    pub(crate) fn io<'a>(
+        doing: &'static str,
+        path: &'a Path,
+    ) -> impl FnOnce(io::Error) -> Self + 'a {
+        move |source| Self::Io { doing, path: path.to_owned(), source }
     }
 }
 
@@ -142,20 +165,20 @@ impl StoreError {
 /// The serial the log continues, when that is a later one than the journal's.
 pub(crate) fn replay(journal: &mut Journal, records: Vec<Record>) -> Result<usize, u64> {
     let Some(first) = records.first() else { return Ok(0) };
-    let crate::state::Event::Run { serial, lineage, .. } = &first.event else {
+    let Event::Run { lineage, .. } = &first.event else {
         return Err(u64::MAX);
     };
-    let is_foreign = *serial == journal.serial && *lineage != journal.lineage;
-    if *serial > journal.serial || is_foreign {
-        return Err(*serial);
+    let is_foreign = first.fence == journal.serial && *lineage != journal.lineage;
+    if first.fence > journal.serial || is_foreign {
+        return Err(first.fence);
     }
-    if *serial < journal.serial {
+    if first.fence < journal.serial {
         // The journal was saved and the log could not be dropped any more.
         return Ok(0);
     }
     let count = records.len();
     for record in records {
-        crate::state::fold(journal, record.event);
+        state::fold(journal, record.event);
     }
     Ok(count)
 }
