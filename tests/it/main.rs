@@ -28,6 +28,7 @@ mod secrets;
 mod sink;
 mod tidy;
 mod twins;
+mod unknown;
 
 /// An empty project to run `prov` in.
 fn sandbox() -> Sandbox {

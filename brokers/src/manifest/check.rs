@@ -99,6 +99,9 @@ pub(super) fn service(
         };
         checker.verb(verb, &[ALWAYS, more]);
     }
+    if let Some(ours) = &service.ours {
+        checker.template(ours, &[ALWAYS, &["object"]]);
+    }
     checker.saved = service.verb("create").map(saved_in).unwrap_or_default();
     if let Some(wait) = &service.wait {
         let names: &[&[&str]] = &[ALWAYS, &["id", "object", "saved"]];

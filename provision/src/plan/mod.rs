@@ -14,7 +14,7 @@ use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
 
-use crate::broker::{Catalog, ReplaceOrder};
+use crate::broker::{Catalog, Finding, ReplaceOrder};
 use crate::config::Desired;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::name::Name;
@@ -147,6 +147,9 @@ pub struct Step {
     pub work: Work,
     /// The position of its spec in the desired state; `None` when it is not declared.
     pub spec: Option<usize>,
+    /// How what it makes is found again should the answer get lost; `None` when it makes nothing
+    /// outside the journal.
+    pub finding: Option<Finding>,
     /// Whether it is protected: then destroying it takes force.
     pub protected: bool,
 }

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use provision::broker::{
-    Finding, OnChange, OutputSchema, Param, ParamType, Plans, ReplaceOrder, Service,
+    Finding, OnChange, OutputSchema, Param, ParamType, Plans, ReplaceOrder, Service, Way,
 };
 use provision::name::Name;
 
@@ -94,7 +94,7 @@ fn service(id: &str, kind: &str, fixed: &[&'static str]) -> Service {
         name_bounds: None,
         on_rename: OnChange::Update,
         replace_order: ReplaceOrder::CreateFirst,
-        finding: Finding::Supported,
+        finding: Finding::By(vec![Way::Name]),
         journal_only: false,
         deadline: Duration::from_secs(300),
         stateful: None,
