@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use prov_test::Sandbox;
 
 mod bad_input;
+mod canary;
 mod cloud;
 mod credentials;
 mod deep;

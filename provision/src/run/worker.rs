@@ -14,11 +14,12 @@ use crate::broker::{
     Provisioned, Service, UpdateRequest,
 };
 use crate::config::{Desired, InstanceSpec, OnRemove};
+use crate::mask::Mask;
 use crate::name::Name;
 use crate::observe;
 use crate::plan::{Inputs, Lookup, Step, TaskKind, Work, fill, inputs_of, with_defaults};
 use crate::state::{Deposed, Event, Instance, Operation, Origin, Status, Verb};
-use crate::value::{Outputs, Resolved, holds_secret};
+use crate::value::{Outputs, Resolved};
 use crate::world::{VaultError, World};
 
 /// What to do about an instance that went away without us.
@@ -462,15 +463,15 @@ impl Shared<'_> {
         mut entry: Instance,
         outputs: Outputs,
     ) -> Result<Instance, TaskError> {
+        let given = Mask::of(resolution.secrets.iter().map(String::as_str));
         for (key, output) in outputs.0 {
             let known = entry.sensitive.get(&key);
-            let is_secret = output.sensitive
-                || known.is_some()
-                || holds_secret(&output.value, &resolution.secrets);
+            let is_secret = output.sensitive || known.is_some() || given.is_in_value(&output.value);
             if is_secret {
                 let vault = self.world.vault.as_ref();
                 let ids = self.world.ids.as_ref();
                 let sealed = self.secrets.seal(&output.value, known, vault, ids)?;
+                entry.outputs.remove(&key);
                 entry.sensitive.insert(key, sealed);
             } else {
                 entry.outputs.insert(key, output.value);

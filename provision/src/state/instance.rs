@@ -212,6 +212,11 @@ impl Instances {
         self.slots.iter().flatten()
     }
 
+    /// All instances, oldest first, to be changed in place; their refs stay.
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Instance> {
+        self.slots.iter_mut().flatten()
+    }
+
     /// How many there are.
     #[must_use]
     pub fn len(&self) -> usize {
