@@ -9,6 +9,7 @@ mod credentials;
 mod doctor;
 mod exit;
 mod failure;
+mod holder;
 mod prompt;
 mod report;
 mod saved;

@@ -33,7 +33,9 @@ pub async fn run(context: &mut Context, args: &Args) -> super::Answer {
     };
     let loaded = project.load().await?;
     let mut journal = loaded.journal;
-    if journal.instances.is_empty() && !context.global.json {
+    // A run that was killed may have taken everything down, and left its variables in the sink.
+    let is_over = journal.instances.is_empty() && (journal.bound.is_empty() || !args.yes);
+    if is_over && !context.global.json {
         if args.yes && loaded.has_log {
             save(&project, &mut journal).await?;
         }

@@ -29,7 +29,7 @@ use system::{SystemClock, Uuids, identity_path};
 
 pub use self::brokers::{Brokers, credentials};
 pub use project::Project;
-pub use system::{environment, names_of};
+pub use system::{environment, host, names_of};
 
 /// The names a config is looked for under.
 const CONFIG_NAMES: [&str; 4] = ["prov.toml", "prov.yaml", "prov.yml", "prov.json"];

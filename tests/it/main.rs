@@ -11,12 +11,14 @@ mod canary;
 mod cloud;
 mod crash;
 mod credentials;
+mod deep;
 mod docs;
 mod doctor;
 mod drafts;
 mod drift;
 mod examples;
 mod faults;
+mod locks;
 mod outputs;
 mod own_manifests;
 mod provider;
@@ -29,6 +31,7 @@ mod secrets;
 mod sink;
 mod tidy;
 mod twins;
+mod unknown;
 
 /// An empty project to run `prov` in.
 fn sandbox() -> Sandbox {

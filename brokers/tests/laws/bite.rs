@@ -27,6 +27,15 @@ const MISTAKES: &[(&str, &str, &str, u8)] = &[
     ("hetzner-server", "{{ object.name == name }}", "{{ object.name == 'x' ~ name }}", 8),
     ("hetzner-server", "{{ object.name == name }}", "{{ object.name == 'x' ~ name }}", 9),
     ("cloudflare-d1", "{{ object.name == name }}", "{{ false }}", 12),
+    // What bears somebody else's mark is taken for ours.
+    ("hetzner-server", ".prov | default('') == marker", ".prov | default('') != 'x'", 13),
+    // What it is found by is what it is called now.
+    (
+        "digitalocean-droplet",
+        "tags       = \"{{ (params.tags | default([])) + [marker] }}\"\n",
+        "",
+        14,
+    ),
     // An id shows a secret param. An output that does is sealed, whatever its manifest says.
     ("vercel-env", "env     = \"{{ object.id }}\"", "env     = \"{{ object.value }}\"", 10),
     // An update sends less than what changes in place.

@@ -61,6 +61,18 @@ pub(super) struct Resolution<'a> {
     pub(super) secrets: Vec<String>,
 }
 
+impl Resolution<'_> {
+    /// An instance that was made of exactly this.
+    pub(super) fn as_previous(&self) -> Previous {
+        Previous {
+            name: Some(self.address.name.clone()),
+            plan: self.spec.plan.clone(),
+            params: self.params.clone(),
+            ..Previous::default()
+        }
+    }
+}
+
 impl Shared<'_> {
     /// Runs one task of `step`.
     pub(super) async fn perform(&self, step: &Step, kind: TaskKind) -> Outcome {
@@ -271,7 +283,8 @@ impl Shared<'_> {
             // What was left behind is wanted again: it comes back with all it holds.
             entry.deposed.retain(|known| known.instance_id != live.instance_id);
             self.recorder.record(Event::Begin(Box::new(entry.clone()))).await?;
-            return settle::complete(self, resolution, entry, live).await;
+            let previous = resolution.as_previous();
+            return settle::complete(self, resolution, entry, (live, previous)).await;
         }
         if !service.journal_only {
             self.recorder.record(Event::Begin(Box::new(entry.clone()))).await?;
@@ -332,8 +345,10 @@ impl Shared<'_> {
         &self,
         resolution: &Resolution<'_>,
         entry: &Instance,
+        is_unsure: bool,
     ) -> ProvisionRequest {
         ProvisionRequest {
+            is_unsure,
             known: self.others(resolution, entry),
             address: resolution.address.clone(),
             plan: resolution.spec.plan.clone(),
@@ -383,7 +398,7 @@ impl Shared<'_> {
     }
 
     async fn adopt(&self, resolution: &Resolution<'_>) -> Result<Outcome, TaskError> {
-        let Some(live) = self.find(resolution, None).await? else {
+        let Some(live) = self.find(resolution).await? else {
             return self.provision(resolution, Work::Provision).await;
         };
         if let Some(holder) = self.holder_of(resolution, live.clone()) {
@@ -412,7 +427,7 @@ impl Shared<'_> {
                 };
                 self.broker(&resolution.spec.service)?.fetch(&request).await?
             }
-            _ => self.find(resolution, None).await?,
+            _ => self.find(resolution).await?,
         };
         let Some(live) = live else {
             let message =

@@ -52,6 +52,12 @@ impl FileStore {
         &self.journal
     }
 
+    /// The lock's path.
+    #[must_use]
+    pub fn lock_path(&self) -> &Path {
+        &self.lock
+    }
+
     /// Whether a run is under way. Looks, and writes nothing.
     #[must_use]
     pub fn is_held(&self) -> bool {

@@ -296,7 +296,8 @@ pub fn credential(secret: &str) -> String {
     format!("credential-{secret}-0f1e2d3c4b5a")
 }
 
-fn environment(model: &Model, url: &str, values: Values) -> BTreeMap<String, String> {
+/// The environment in which a provider of `model` is asked at `url`.
+pub fn environment(model: &Model, url: &str, values: Values) -> BTreeMap<String, String> {
     let provider = &model.manifest.provider;
     let mut env = BTreeMap::new();
     if let Some(name) = provider.base_url_env.first() {
