@@ -6,7 +6,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use provision::store::{StoreError, write_atomic};
+use provision::store::{StoreError, make_private, write_atomic};
 use serde_json::{Map, Value, json};
 
 pub use dotenv::{quote, shell_quote};
@@ -67,15 +67,16 @@ fn rewrite(path: &Path, change: impl FnOnce(&str) -> io::Result<String>) -> Resu
         Err(error) => return Err(failed("read")(error)),
     };
     let new = change(old.as_deref().unwrap_or_default()).map_err(failed("change"))?;
-    if new.is_empty() && old.is_none() || old.as_deref() == Some(&new) {
+    if new.is_empty() && old.is_none() {
         return Ok(());
     }
-    // A link is written through, so that a `.env` that points elsewhere keeps pointing there.
-    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    if let Some(folder) = target.parent() {
+    if old.as_deref() == Some(&new) {
+        return make_private(path).map_err(failed("take the rights of others from"));
+    }
+    if let Some(folder) = path.parent() {
         fs::create_dir_all(folder).map_err(failed("make the folder of"))?;
     }
-    write_atomic(&target, new.as_bytes())
+    write_atomic(path, new.as_bytes())
 }
 
 fn rewrite_json(text: &str, variables: &[Variable], obsolete: &[String]) -> io::Result<String> {
