@@ -15,6 +15,7 @@ mod drafts;
 mod drift;
 mod examples;
 mod faults;
+mod hostile;
 mod outputs;
 mod own_manifests;
 mod provider;

@@ -67,7 +67,7 @@ mod tests {
     fn check(status: u16, headers: &[(&str, &str)], is_exhausted: bool, wait: Option<u64>) {
         let headers: Map<String, Value> =
             headers.iter().map(|(name, value)| ((*name).to_owned(), Value::from(*value))).collect();
-        let answer = Answer { status, headers, body: Value::Null, is_unsure: false };
+        let answer = Answer { status, headers, body: Value::Null, length: 0, is_unsure: false };
         let limits = Limits {
             remaining_header: Some("x-left".to_owned()),
             reset_header: Some("x-reset".to_owned()),

@@ -162,3 +162,108 @@ fn covers(path: &Template, of_call: &str) -> bool {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures_util::future::join_all;
+
+    use super::*;
+    use crate::http::{Patience, Payload};
+
+    /// The time of a runtime that is paused.
+    struct Paused(tokio::time::Instant);
+
+    #[async_trait::async_trait]
+    impl Timer for Paused {
+        fn elapsed(&self) -> Duration {
+            self.0.elapsed()
+        }
+
+        async fn sleep(&self, duration: Duration) {
+            tokio::time::sleep(duration).await;
+        }
+    }
+
+    fn call() -> Call {
+        Call {
+            method: "GET".to_owned(),
+            url: String::new(),
+            path: "/things".to_owned(),
+            query: Vec::new(),
+            headers: Vec::new(),
+            payload: Payload::Empty,
+            is_safe: true,
+            patience: Patience::of(Duration::ZERO),
+        }
+    }
+
+    /// Every window of every rate holds no more than is allowed, with sixteen that ask at once; and it takes
+    /// no longer than it has to.
+    async fn check(rates: &[(u64, u64)], requests: usize, ideal: u64) {
+        let rates: Vec<Rate> = rates
+            .iter()
+            .map(|(requests, seconds)| Rate { requests: *requests, seconds: *seconds })
+            .collect();
+        let limits = Limits { rates: rates.clone(), ..Limits::default() };
+        let timer: Arc<dyn Timer> = Arc::new(Paused(tokio::time::Instant::now()));
+        let limiter = Arc::new(Limiter::new(&limits, Arc::clone(&timer)));
+        let sent = Mutex::new(Vec::new());
+        let work = (0..16).map(|worker| {
+            let (limiter, timer, sent) = (&limiter, &timer, &sent);
+            async move {
+                for _ in (worker..requests).step_by(16) {
+                    let _permit = limiter.enter(&call()).await;
+                    sent.lock().unwrap().push(timer.elapsed());
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
+            }
+        });
+        join_all(work).await;
+        let sent = sent.into_inner().unwrap();
+        assert_eq!(sent.len(), requests);
+        for rate in &rates {
+            let most = usize::try_from(rate.requests).unwrap();
+            for (first, last) in sent.iter().zip(sent.iter().skip(most)) {
+                assert!(*last - *first >= Duration::from_secs(rate.seconds), "{rate:?}");
+            }
+        }
+        let took = timer.elapsed().as_secs_f64();
+        // What is under way takes its time: twenty milliseconds for eight at once.
+        let under_way = requests as f64 * 0.02 / 8.0;
+        assert!(
+            took <= (ideal as f64 + under_way) * 1.1 + 0.1,
+            "{rates:?}: {took} s for {ideal} s"
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_window_holds_more_and_none_is_left_unused() {
+        check(&[], 900, 0).await;
+        check(&[(25, 1)], 900, 35).await;
+        check(&[(250, 60), (5000, 3600)], 900, 180).await;
+        check(&[(250, 60), (5000, 3600)], 12_000, 7440).await;
+        check(&[(1200, 300), (200, 1)], 3000, 600).await;
+        check(&[(3600, 3600)], 9000, 7200).await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_asks_for_one_account_shares_its_rates() {
+        let limits =
+            Limits { rates: vec![Rate { requests: 10, seconds: 60 }], ..Limits::default() };
+        let timer: Arc<dyn Timer> = Arc::new(Paused(tokio::time::Instant::now()));
+        let accounts = Accounts::default();
+        let (one, same, other) = (
+            accounts.of("a", &limits, &timer),
+            accounts.of("a", &limits, &timer),
+            accounts.of("b", &limits, &timer),
+        );
+        for _ in 0..5 {
+            drop((one.enter(&call()).await, same.enter(&call()).await, other.enter(&call()).await));
+        }
+        assert_eq!(timer.elapsed(), Duration::ZERO);
+        drop(other.enter(&call()).await);
+        assert_eq!(timer.elapsed(), Duration::ZERO);
+        drop(same.enter(&call()).await);
+        assert!(timer.elapsed() >= Duration::from_secs(60));
+    }
+}

@@ -20,15 +20,21 @@ pub use call::{Call, Part, Payload, encode_query, encode_segment};
 use hint::{Hint, hint};
 pub use limit::{Accounts, Limiter};
 pub use redact::Redactor;
-pub use timer::{RealTimer, Timer};
+pub use timer::{Patience, RealTimer, Timer};
 
 use crate::manifest::Limits;
 
 /// The longest answer that is read, in bytes.
 pub const BODY_MAX: usize = 16 << 20;
 
+/// The most values, lists and tables included, of an answer that is read.
+pub const VALUES_MAX: usize = 500_000;
+
 /// Attempts at one call, the first included, where nobody said otherwise.
 const ATTEMPTS_MAX: u32 = 5;
+
+/// The shortest time that an answer is waited for.
+const TIMEOUT_MIN: Duration = Duration::from_secs(1);
 
 /// The longest a provider may make us wait for one attempt.
 pub(crate) const WAIT_MAX: Duration = Duration::from_secs(120);
@@ -88,11 +94,17 @@ impl Client {
         let mut is_unsure = false;
         loop {
             let _permit = self.limiter.enter(call).await;
+            let started = self.timer.elapsed();
             let outcome = self.attempt(call).await;
+            if !outcome.as_ref().is_ok_and(|answer| answer.status < 500) {
+                call.patience.spend(self.timer.elapsed().saturating_sub(started));
+            }
+            let is_rate = outcome.as_ref().is_ok_and(|answer| answer.status == 429);
             let pause = match &outcome {
                 Ok(answer) => self.pause_after(call, answer, attempt),
                 Err(error) => self.pause_after_error(call, error, attempt),
             };
+            let pause = pause.filter(|pause| is_rate || call.patience.spend(*pause));
             let Some(pause) = pause else {
                 return match outcome {
                     Ok(answer) => Ok(Answer { is_unsure, ..answer }),
@@ -120,6 +132,8 @@ impl Client {
             tracing::debug!(body = %self.redactor.body(body.as_bytes()), "request body");
         }
         let request = call.build(&self.inner)?;
+        let most = Duration::from_secs(self.limits.timeout);
+        let request = request.timeout(most.min(call.patience.left()).max(TIMEOUT_MIN));
         let response = request.send().await.map_err(|error| failure::of(&error, call))?;
         let status = response.status().as_u16();
         let headers = answer::headers_of(&response);
