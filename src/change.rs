@@ -40,8 +40,9 @@ pub struct Order<'a> {
     pub force: bool,
     /// The ledger to record at the end of a migration.
     pub ledger: Option<Vec<Applied>>,
-    /// Whether the journal was brought to what is live, and that is to be recorded first.
-    pub is_refreshed: bool,
+    /// Whether the journal says more than its file: it was brought to what is live, or a log that an
+    /// interrupted run left was folded in. That is recorded first.
+    pub is_ahead: bool,
 }
 
 /// The plan of `desired` against `journal`, looking at the world where the plan needs it.
@@ -192,7 +193,7 @@ pub async fn execute(
     refuse_protected(plan)?;
     decide(plan, &order)?;
     require_sound(project, plan, desired, &journal).await?;
-    if order.is_refreshed {
+    if order.is_ahead {
         save(project, &mut journal).await?;
     }
     if plan.tasks.list.is_empty() && order.ledger.is_none() {

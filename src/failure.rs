@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::credentials::CredentialError;
 use crate::exit::Exit;
+use crate::holder;
 
 /// A command's failure. Boxed, because it is rare and everything returns it.
 #[derive(Debug)]
@@ -128,20 +129,14 @@ impl From<HistoryError> for Failure {
     }
 }
 
-fn held(holder: Option<&Holder>) -> Failure {
-    let (summary, help) = match holder {
-        Some(holder) => (
-            format!(
-                "Another run holds the lock: `{}` by {}@{}, process {}, since {}.",
-                holder.command, holder.user, holder.host, holder.pid, holder.since
-            ),
-            format!(
-                "Wait for it (`--lock-timeout 60`), or end it: `kill {}`. The lock goes with it.",
-                holder.pid
-            ),
+fn held(theirs: Option<&Holder>) -> Failure {
+    let (summary, help) = match theirs {
+        Some(theirs) => (
+            format!("Another run holds the lock: {}.", holder::told(theirs)),
+            holder::way_on(theirs),
         ),
         None => (
-            "Another run holds the lock.".to_owned(),
+            "Another run holds the lock, and has not written its name there.".to_owned(),
             "Wait for it (`--lock-timeout 60`).".to_owned(),
         ),
     };

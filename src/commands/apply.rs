@@ -2,13 +2,13 @@
 
 use std::path::PathBuf;
 
-use provision::plan::Options;
+use provision::plan::{Basis, Options};
 
 use crate::change::{Order, execute, look, make_plan};
 use crate::cli::{Pruning, Writing};
 use crate::context::Context;
 use crate::exit::Exit;
-use crate::saved::{Basis, SavedPlan};
+use crate::saved;
 
 /// What `prov apply` takes.
 #[derive(clap::Args, Debug)]
@@ -35,17 +35,18 @@ pub struct Args {
 /// # Errors
 /// Why it could not be done.
 pub async fn run(context: &mut Context, args: &Args) -> super::Answer {
-    let saved = args.plan.as_deref().map(SavedPlan::read).transpose()?;
+    let saved = args.plan.as_deref().map(saved::read).transpose()?;
     let mut project = context.project()?;
     let desired = context.desired(&mut project)?;
     let _lock = project.lock("prov apply", args.writing.lock_timeout).await?;
-    let mut journal = project.load().await?.journal;
+    let loaded = project.load().await?;
+    let mut journal = loaded.journal;
     let (mut edited, mut gone) = Default::default();
-    let mut is_refreshed = false;
+    let mut is_ahead = loaded.has_log;
     if args.refresh {
         let seen = look(&project, journal.clone(), args.writing.parallelism).await?;
         (edited, gone) = (seen.edited, seen.gone);
-        is_refreshed = seen.journal != journal;
+        is_ahead |= seen.journal != journal;
         journal = seen.journal;
     }
     let (prune, force) = match &saved {
@@ -69,7 +70,7 @@ pub async fn run(context: &mut Context, args: &Args) -> super::Answer {
         yes: args.yes || saved.is_some(),
         force,
         ledger: None,
-        is_refreshed,
+        is_ahead,
     };
     execute(context, &project, (&plan, Some(&desired)), journal, order).await?;
     Ok(Exit::Done)

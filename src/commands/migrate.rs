@@ -253,7 +253,7 @@ impl Task<'_> {
             yes: self.yes || count > journal.ledger.len() && !is_unplaced(&journal),
             force: self.force,
             ledger: Some(self.ledger(&journal, count)),
-            is_refreshed: false,
+            is_ahead: false,
         };
         execute(context, self.project, (&plan, Some(&desired)), journal, order).await
     }

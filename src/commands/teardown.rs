@@ -2,7 +2,7 @@
 
 use provision::plan::{self, Action, Options};
 
-use crate::change::{Order, execute, show_plan};
+use crate::change::{Order, execute, save, show_plan};
 use crate::cli::Writing;
 use crate::context::Context;
 use crate::exit::Exit;
@@ -31,8 +31,14 @@ pub async fn run(context: &mut Context, args: &Args) -> super::Answer {
         true => Some(project.lock("prov teardown", args.writing.lock_timeout).await?),
         false => None,
     };
-    let journal = project.load().await?.journal;
-    if journal.instances.is_empty() && !context.global.json {
+    let loaded = project.load().await?;
+    let mut journal = loaded.journal;
+    // A run that was killed may have taken everything down, and left its variables in the sink.
+    let is_over = journal.instances.is_empty() && (journal.bound.is_empty() || !args.yes);
+    if is_over && !context.global.json {
+        if args.yes && loaded.has_log {
+            save(&project, &mut journal).await?;
+        }
         out(format!("Nothing is provisioned in the stage `{}`.", context.stage));
         return Ok(Exit::Done);
     }
@@ -57,7 +63,7 @@ pub async fn run(context: &mut Context, args: &Args) -> super::Answer {
         force: args.force,
         // Where nothing is left, no migration is applied any more.
         ledger: (kept == 0 && !journal.ledger.is_empty()).then(Vec::new),
-        is_refreshed: false,
+        is_ahead: loaded.has_log,
     };
     execute(context, &project, (&plan, None), journal, order).await?;
     if kept > 0 && !context.global.json {

@@ -10,7 +10,14 @@ use provision::world::World;
 use super::system::{host, user};
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::holder;
 use crate::sink::Sink;
+
+/// How often somebody who waits for the lock tries again.
+const PAUSE: Duration = Duration::from_millis(200);
+/// How long a holder has to write its name, and how often it is looked for.
+const NAMING: Duration = Duration::from_secs(1);
+const NAMING_PAUSE: Duration = Duration::from_millis(20);
 
 /// A config with everything around it.
 pub struct Project {
@@ -63,17 +70,27 @@ impl Project {
     /// Who holds the lock, when somebody still does.
     pub async fn lock(&self, command: &str, seconds: u64) -> Result<Box<dyn LockGuard>, Failure> {
         let (pid, now) = (std::process::id(), self.world.clock.now());
-        let holder = Holder::since(now, pid, host(), user(), command.to_owned());
-        let pause = Duration::from_millis(200);
+        let ours = Holder::since(now, pid, host(), user(), command.to_owned());
         let mut left = Duration::from_secs(seconds);
+        let mut patience = NAMING;
         loop {
-            match self.world.store.lock(&holder).await {
-                Err(StoreError::Held(_)) if !left.is_zero() => {
-                    self.world.clock.sleep(pause).await;
-                    left = left.saturating_sub(pause);
-                }
+            let theirs = match self.world.store.lock(&ours).await {
+                Err(StoreError::Held(theirs)) => theirs.filter(|theirs| !holder::is_gone(theirs)),
                 answer => return Ok(answer?),
+            };
+            // Who has just locked writes its name next: until then none is there, or a dead one's.
+            let (budget, pause) = match theirs {
+                None if left.is_zero() => (&mut patience, NAMING_PAUSE),
+                _ => (&mut left, PAUSE),
+            };
+            if budget.is_zero() {
+                return Err(match theirs {
+                    None => holder::unnamed(self.store.lock_path()),
+                    named => StoreError::Held(named).into(),
+                });
             }
+            self.world.clock.sleep(pause).await;
+            *budget = budget.saturating_sub(pause);
         }
     }
 }

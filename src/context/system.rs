@@ -33,7 +33,8 @@ pub(super) fn config_home() -> PathBuf {
         .map_or_else(|_| PathBuf::from(".prov"), |strategy| strategy.config_dir())
 }
 
-pub(super) fn host() -> String {
+/// The name of this machine.
+pub fn host() -> String {
     let from_file = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
     from_file.map(|name| name.trim().to_owned()).unwrap_or_else(|| "this machine".to_owned())
 }

@@ -8,6 +8,7 @@ use provision::store::Loaded;
 use super::{Finding, Known, room};
 use crate::context::{Context, Project};
 use crate::failure::Failure;
+use crate::holder;
 use crate::sink::Sink;
 
 /// Everything about the project. Notes what others want to know.
@@ -102,11 +103,8 @@ fn lock(project: &Project) -> Finding {
     let Some(holder) = project.store.holder() else {
         return Finding::warning("lock", "another run holds it", "Wait for it.");
     };
-    let message = format!(
-        "held by `{}` of {}@{}, process {}, since {}",
-        holder.command, holder.user, holder.host, holder.pid, holder.since
-    );
-    let fix = format!("Wait for it, or end it: `kill {}`. The lock goes with it.", holder.pid);
+    let message = format!("held by {}", holder::told(&holder));
+    let fix = holder::way_on(&holder);
     Finding::warning("lock", message, fix)
 }
 

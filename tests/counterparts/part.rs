@@ -19,8 +19,12 @@ pub struct Counterparts {
 impl Counterparts {
     /// The counterparts, or why there are none.
     pub fn find() -> Result<Self, String> {
-        let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/counterparts");
-        let scripts = std::env::var_os("PROV_COUNTERPARTS").map_or(beside, PathBuf::from);
+        // Beside the workspace, of which this may be a crate.
+        let above = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
+        let mut beside = above.map(|folder| folder.join("../shared/counterparts"));
+        let beside = || beside.find(|folder| folder.is_dir()).unwrap_or_default();
+        let given = std::env::var_os("PROV_COUNTERPARTS").map(PathBuf::from);
+        let scripts = given.unwrap_or_else(beside);
         let Ok(scripts) = scripts.canonicalize() else {
             return Err(format!("{} is not there (PROV_COUNTERPARTS)", scripts.display()));
         };

@@ -114,7 +114,7 @@ fn a_lock_that_somebody_holds() {
     let checks = seen["checks"].as_array().unwrap();
     let lock = checks.iter().find(|check| check["check"] == "lock").unwrap();
     assert_eq!(lock["status"], "warning", "{lock}");
-    assert!(lock["message"].as_str().unwrap().contains("held by `prov apply` of "), "{lock}");
+    assert!(lock["message"].as_str().unwrap().contains("held by `prov apply` by "), "{lock}");
     assert!(lock["fix"].as_str().unwrap().contains("kill "), "{lock}");
     expect(&sandbox, "lock", ("ok", "free", ""));
 }

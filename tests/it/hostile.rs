@@ -423,7 +423,7 @@ fn a_provider_that_is_down_fails_its_own_branch() {
         sandbox.file(
             "brokers/acme/box.toml",
             format!(
-                "{BOX}\n[outputs.id]\ndescription = \"Its id.\"\nvalue = \"{{{{ object.id }}}}\"\n"
+                "{short}\n[outputs.id]\ndescription = \"Its id.\"\nvalue = \"{{{{ object.id }}}}\"\n"
             ),
         );
         let (status, text, _, took) = watched(&sandbox, &["apply"]);

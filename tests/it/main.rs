@@ -7,8 +7,10 @@ use std::path::{Path, PathBuf};
 use prov_test::Sandbox;
 
 mod bad_input;
+mod canary;
 mod cloud;
 mod credentials;
+mod deep;
 mod docs;
 mod doctor;
 mod drafts;
@@ -16,6 +18,7 @@ mod drift;
 mod examples;
 mod faults;
 mod hostile;
+mod locks;
 mod outputs;
 mod own_manifests;
 mod provider;

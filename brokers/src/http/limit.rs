@@ -20,6 +20,9 @@ const MARGIN: f64 = 0.02;
 /// The least that is added to a window.
 const MARGIN_MIN: Duration = Duration::from_millis(50);
 
+/// The longest window that is counted, in seconds: a year.
+const WINDOW_MAX: u64 = 366 * 24 * 60 * 60;
+
 /// The accounts that are spoken to. Who speaks for the same account shares its rates.
 #[derive(Clone, Default)]
 pub struct Accounts(Arc<Mutex<HashMap<String, Arc<Limiter>>>>);
@@ -63,7 +66,7 @@ struct Window {
 
 impl Window {
     fn new(rate: Rate, of: Option<(String, Template)>) -> Self {
-        let length = Duration::from_secs(rate.seconds);
+        let length = Duration::from_secs(rate.seconds.min(WINDOW_MAX));
         let length = length + length.mul_f64(MARGIN).max(MARGIN_MIN);
         let requests = usize::try_from(rate.requests).unwrap_or(usize::MAX);
         Self { of, requests, length, sent: VecDeque::new() }
@@ -78,7 +81,9 @@ impl Window {
     fn free_at(&self) -> Duration {
         match self.sent.len() < self.requests {
             true => Duration::ZERO,
-            false => self.sent.front().map_or(Duration::ZERO, |first| *first + self.length),
+            false => {
+                self.sent.front().map_or(Duration::ZERO, |first| first.saturating_add(self.length))
+            }
         }
     }
 
@@ -99,7 +104,7 @@ impl Limiter {
         let windows = whole.chain(paths).collect();
         Self {
             timer,
-            permits: Arc::new(Semaphore::new(limits.concurrency)),
+            permits: Arc::new(Semaphore::new(limits.concurrency.min(Semaphore::MAX_PERMITS))),
             state: Mutex::new(State { windows, blocked_until: Duration::ZERO }),
         }
     }
@@ -244,6 +249,15 @@ mod tests {
         check(&[(250, 60), (5000, 3600)], 12_000, 7440).await;
         check(&[(1200, 300), (200, 1)], 3000, 600).await;
         check(&[(3600, 3600)], 9000, 7200).await;
+    }
+
+    #[test]
+    fn no_limit_is_too_large_to_be_kept() {
+        let rates = vec![Rate { requests: 1, seconds: u64::MAX }];
+        let limits = Limits { rates, concurrency: usize::MAX, ..Limits::default() };
+        let limiter = Limiter::new(&limits, Arc::new(crate::http::RealTimer::default()));
+        assert_eq!(limiter.take(&call()), None);
+        assert!(limiter.take(&call()) > Some(Duration::from_secs(WINDOW_MAX - 1)));
     }
 
     #[tokio::test(start_paused = true)]

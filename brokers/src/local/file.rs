@@ -2,7 +2,7 @@
 
 use std::fs::{self, Metadata};
 use std::io::{self, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use async_trait::async_trait;
 
@@ -84,6 +84,7 @@ impl Broker for FileBroker {
     async fn deprovision(&self, request: &DeprovisionRequest) -> Result<Progress<()>, BrokerError> {
         let path = &request.instance_id;
         let place = self.settings.place(path)?;
+        remove_draft(&draft_of(&place)).map_err(|error| path::failed("remove", path, &error))?;
         let Some(content) = read(&place, path)? else { return Ok(Progress::Done(())) };
         if !request.force && !is_ours(&content, &request.previous) {
             return Err(BrokerError::new(
@@ -141,14 +142,43 @@ fn read(place: &Path, path: &str) -> Result<Option<Vec<u8>>, BrokerError> {
     fs::read(place).map(Some).map_err(|error| path::failed("read", path, &error))
 }
 
-// The permissions are set before the content has its name, so no one sees a secret in between.
+// The permissions are set before the content has its name, so no one sees a secret in between. The
+// draft has one name, so that what a crash left of it goes with the next write; it is made anew, so
+// that nothing that was planted there is followed.
 fn replace(place: &Path, folder: &Path, content: &[u8], mode: u32) -> io::Result<()> {
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    file.write_all(content)?;
-    set_mode(file.as_file(), mode)?;
-    file.as_file().sync_all()?;
-    file.persist(place)?;
+    let draft = draft_of(place);
+    remove_draft(&draft)?;
+    let written = write_draft(&draft, content, mode).and_then(|()| fs::rename(&draft, place));
+    if written.is_err() {
+        // The failure is what has to be told; a draft that stays goes with the next write.
+        drop(remove_draft(&draft));
+    }
+    written?;
     sync_folder(folder)
+}
+
+fn write_draft(draft: &Path, content: &[u8], mode: u32) -> io::Result<()> {
+    let mut options = fs::OpenOptions::new();
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.write(true).create_new(true).open(draft)?;
+    file.write_all(content)?;
+    set_mode(&file, mode)?;
+    file.sync_all()
+}
+
+fn draft_of(place: &Path) -> PathBuf {
+    let mut name = std::ffi::OsString::from(".");
+    name.push(place.file_name().unwrap_or_default());
+    name.push(".prov-draft");
+    place.with_file_name(name)
+}
+
+fn remove_draft(draft: &Path) -> io::Result<()> {
+    match fs::remove_file(draft) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
 }
 
 #[cfg(unix)]
@@ -200,6 +230,18 @@ mod tests {
         assert_eq!(output(&made, "sha256"), HELLO);
         assert_eq!(output(&made, "bytes"), 5);
         assert_eq!(desk.create(hello()).await.unwrap(), made, "twice is once");
+    }
+
+    #[tokio::test]
+    async fn what_a_crash_left_of_a_write_goes_with_the_next() {
+        let desk = desk();
+        let draft = "a/.b.txt.prov-draft";
+        desk.project.write(draft, "hel");
+        let made = desk.create(hello()).await.unwrap();
+        assert!(!desk.project.exists(draft));
+        desk.project.write(draft, "hel");
+        desk.delete(&made, hello()).await.unwrap();
+        assert!(!desk.project.exists(draft));
     }
 
     #[cfg(unix)]

@@ -325,7 +325,10 @@ impl<'a> Checker<'a> {
         let Some(start) = whole.find(text) else { return span };
         let start = span.start as usize + start;
         let range = range.cloned().unwrap_or(0..text.len());
-        Span::new(span.source, start + range.start..start + range.end.max(range.start + 1))
+        // An end that is missing is shown at the last character.
+        let rest = text.get(range.start..).unwrap_or_default();
+        let least = range.start + rest.chars().next().map_or(0, char::len_utf8);
+        Span::new(span.source, start + range.start..start + range.end.max(least))
     }
 
     fn place_of(&self, text: &str, word: &str, span: Span) -> Span {

@@ -353,7 +353,8 @@ impl Limits {
     pub fn patience(&self) -> Duration {
         let paths = self.paths.iter().map(|(_, _, rate)| rate);
         let longest = self.rates.iter().chain(paths).map(|rate| rate.seconds).max();
-        Duration::from_secs(longest.unwrap_or(0).clamp(120, 3660))
+        // A minute more, since clocks differ and seconds are rounded.
+        Duration::from_secs(longest.unwrap_or(0).saturating_add(60).clamp(120, 3660))
     }
 
     fn read(fields: Fields<'_>) -> Self {

@@ -127,8 +127,10 @@ impl Exchange<'_> {
             let Some(value) = self.shown(&rule.value)?.filter(|value| !value.is_null()) else {
                 continue;
             };
-            if rule.sensitive {
-                self.session.client.redactor.add_value(&value);
+            let redactor = &self.session.client.redactor;
+            // Some repeat the credential, or what they were given.
+            if rule.sensitive || redactor.is_in(&value) {
+                redactor.add_value(&value);
                 outputs = outputs.with_secret(&rule.key, value);
             } else {
                 outputs = outputs.with(&rule.key, value);

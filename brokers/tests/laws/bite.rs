@@ -36,13 +36,8 @@ const MISTAKES: &[(&str, &str, &str, u8)] = &[
         "",
         14,
     ),
-    // An output that is not said to be secret shows a secret param.
-    (
-        "vercel-env",
-        "\"{{ object.id }}\"\n\n[outputs.key]",
-        "\"{{ object.value }}\"\n\n[outputs.key]",
-        10,
-    ),
+    // An id shows a secret param. An output that does is sealed, whatever its manifest says.
+    ("vercel-env", "env     = \"{{ object.id }}\"", "env     = \"{{ object.value }}\"", 10),
     // An update sends less than what changes in place.
     ("neon-database", "owner_name = \"{{ params.owner }}\" } }\nsafe", "no = true } }\nsafe", 11),
 ];

@@ -8,6 +8,7 @@ mod inputs;
 mod order;
 mod reason;
 mod removal;
+mod saved;
 
 use std::collections::{HashMap, HashSet};
 
@@ -25,6 +26,7 @@ pub use inputs::{Inputs, Lookup, fill, of as inputs_of, with_defaults};
 pub use order::{Task, TaskKind, Tasks};
 pub use reason::Reason;
 pub use removal::teardown;
+pub use saved::{Basis, SavedPlan, SavedPlanError, Stale, read_saved, write_saved};
 
 /// What happens to an instance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -51,6 +51,10 @@ impl Shared<'_> {
         }
         let Some(mut begun) = settle::existing(self, entry).await? else { return Ok(()) };
         let pending = entry.operation.clone().filter(|op| op.verb == Verb::Deprovision);
+        if settle::outlast_removal(self, entry, &self.previous(entry)).await? {
+            return Ok(());
+        }
+        let pending = pending.filter(|operation| operation.accepted.is_none());
         begun.operation = Some(pending.unwrap_or_else(|| self.operation(Verb::Deprovision)));
         begun.status = Status::Deprovisioning;
         let is_local = self.service(&entry.service)?.journal_only;

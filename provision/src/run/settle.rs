@@ -290,13 +290,37 @@ pub(super) async fn deprovision_call(
     entry: &Instance,
     request: &DeprovisionRequest,
 ) -> Result<(), TaskError> {
-    let pending = entry.operation.as_ref().and_then(|operation| operation.accepted.clone());
-    let operation = match pending {
-        Some(operation) => Some((operation, None)),
-        None => ask_removal(shared, entry, request).await?,
-    };
-    let Some((operation, retry_after)) = operation else { return Ok(()) };
+    let accepted = ask_removal(shared, entry, request).await?;
+    let Some((operation, retry_after)) = accepted else { return Ok(()) };
     let question = question(entry, operation, &request.previous, request.address.clone());
+    poll_removal(shared, entry, question, retry_after).await
+}
+
+/// Waits until a removal that an earlier run left under way has ended; whether it ended well. One that
+/// failed was that run's attempt.
+pub(super) async fn outlast_removal(
+    shared: &Shared<'_>,
+    entry: &Instance,
+    previous: &Previous,
+) -> Result<bool, TaskError> {
+    let removal = entry.operation.as_ref().filter(|op| op.verb == Verb::Deprovision);
+    let Some(accepted) = removal.and_then(|operation| operation.accepted.clone()) else {
+        return Ok(false);
+    };
+    let address = observe::address(&shared.recorder.journal(), entry);
+    let question = question(entry, accepted, previous, address);
+    match poll_removal(shared, entry, question, None).await {
+        Err(TaskError::Broker(error)) if error.kind == ErrorKind::Failed => Ok(false),
+        ended => ended.map(|()| true),
+    }
+}
+
+async fn poll_removal(
+    shared: &Shared<'_>,
+    entry: &Instance,
+    question: OperationRequest,
+    retry_after: Option<Duration>,
+) -> Result<(), TaskError> {
     match poll(shared, entry, question, retry_after).await {
         Err(TaskError::Broker(error)) if error.kind == ErrorKind::NotFound => Ok(()),
         ended => ended.map(|_| ()),

@@ -14,11 +14,12 @@ use crate::broker::{
     Provisioned, Service, UpdateRequest,
 };
 use crate::config::{Desired, InstanceSpec, OnRemove};
+use crate::mask::Mask;
 use crate::name::Name;
 use crate::observe;
 use crate::plan::{Inputs, Lookup, Step, TaskKind, Work, fill, inputs_of, with_defaults};
 use crate::state::{Deposed, Event, Instance, Operation, Origin, Status, Verb};
-use crate::value::{Outputs, Resolved, holds_secret};
+use crate::value::{Outputs, Resolved};
 use crate::world::{VaultError, World};
 
 /// What to do about an instance that went away without us.
@@ -304,12 +305,27 @@ impl Shared<'_> {
         let is_same = begun.inputs.is_some() && begun.inputs == entry.inputs;
         if begun.operation.as_ref().is_some_and(|operation| operation.accepted.is_some()) {
             // The provider works on what was asked for then; the rest is a change of it.
-            settle::wait(self, resolution, begun.clone(), None).await?;
-            return match is_same {
-                true => self.note(resolution.spec).await,
-                false => self.update(resolution, Work::Update).await,
+            return match settle::wait(self, resolution, begun.clone(), None).await {
+                Ok(_) if is_same => self.note(resolution.spec).await,
+                Ok(_) => self.update(resolution, Work::Update).await,
+                // That was the earlier run's attempt; this one has its own.
+                Err(TaskError::Broker(error)) if error.kind == ErrorKind::Failed => {
+                    let failed = self.entry(&begun.reference).unwrap_or_else(|| begun.clone());
+                    self.begin_again(resolution, (entry, is_same), &failed).await
+                }
+                Err(error) => Err(error),
             };
         }
+        self.begin_again(resolution, (entry, is_same), begun).await
+    }
+
+    /// Makes what an earlier run began to make and of which nobody knows whether it is there.
+    async fn begin_again(
+        &self,
+        resolution: &Resolution<'_>,
+        (entry, is_same): (Instance, bool),
+        begun: &Instance,
+    ) -> Result<Outcome, TaskError> {
         // Something else is another request, which needs another key.
         // A provider may hold what it answered under a key against whoever asks again.
         let is_open = is_same && begun.status != Status::Failed;
@@ -447,15 +463,15 @@ impl Shared<'_> {
         mut entry: Instance,
         outputs: Outputs,
     ) -> Result<Instance, TaskError> {
+        let given = Mask::of(resolution.secrets.iter().map(String::as_str));
         for (key, output) in outputs.0 {
             let known = entry.sensitive.get(&key);
-            let is_secret = output.sensitive
-                || known.is_some()
-                || holds_secret(&output.value, &resolution.secrets);
+            let is_secret = output.sensitive || known.is_some() || given.is_in_value(&output.value);
             if is_secret {
                 let vault = self.world.vault.as_ref();
                 let ids = self.world.ids.as_ref();
                 let sealed = self.secrets.seal(&output.value, known, vault, ids)?;
+                entry.outputs.remove(&key);
                 entry.sensitive.insert(key, sealed);
             } else {
                 entry.outputs.insert(key, output.value);

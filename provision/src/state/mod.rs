@@ -57,6 +57,28 @@ impl Journal {
             instances: Instances::default(),
         }
     }
+
+    /// Puts what `again` makes of it in the place of everything sealed, that of former instances
+    /// included, and answers how much that is. Ids stay, since the values do: whoever reads one is
+    /// up to date as before.
+    ///
+    /// # Errors
+    /// The first that `again` has; the journal is of no use then.
+    pub fn reseal<E>(
+        &mut self,
+        mut again: impl FnMut(&Name, &str) -> Result<String, E>,
+    ) -> Result<usize, E> {
+        let mut count = 0;
+        for instance in self.instances.iter_mut() {
+            let Instance { reference, sensitive, deposed, .. } = instance;
+            let former = deposed.iter_mut().flat_map(|former| former.sensitive.values_mut());
+            for known in sensitive.values_mut().chain(former) {
+                known.sealed = again(reference, &known.sealed)?;
+                count += 1;
+            }
+        }
+        Ok(count)
+    }
 }
 
 /// A migration that was applied in a stage.

@@ -52,6 +52,12 @@ impl FileStore {
         &self.journal
     }
 
+    /// The lock's path.
+    #[must_use]
+    pub fn lock_path(&self) -> &Path {
+        &self.lock
+    }
+
     /// Whether a run is under way. Looks, and writes nothing.
     #[must_use]
     pub fn is_held(&self) -> bool {
@@ -91,7 +97,7 @@ impl FileStore {
     fn read_both(&self) -> Result<Loaded, StoreError> {
         let (mut journal, is_there) = self.read_journal()?;
         let log = self.read(&self.log)?;
-        let existed = is_there || log.is_some();
+        let has_log = log.is_some();
         let (records, _) = state::read_log(&log.unwrap_or_default())
             .map_err(|source| StoreError::Log { path: self.log.clone(), source })?;
         let serial = journal.serial;
@@ -100,7 +106,7 @@ impl FileStore {
             log,
             journal: serial,
         })?;
-        Ok(Loaded { journal, existed, replayed })
+        Ok(Loaded { journal, existed: is_there || has_log, replayed, has_log })
     }
 
     fn parse(&self, bytes: &[u8]) -> Result<Journal, StoreError> {

@@ -50,11 +50,12 @@ impl Store for MemoryStore {
     async fn load(&self) -> Result<Loaded, StoreError> {
         let memory = self.memory();
         let mut journal = memory.journal.clone();
-        let existed = journal.serial > 0 || !memory.log.is_empty();
+        let has_log = !memory.log.is_empty();
+        let existed = journal.serial > 0 || has_log;
         let serial = journal.serial;
         let replayed = replay(&mut journal, memory.log.clone())
             .map_err(|log| StoreError::Mismatch { path: "memory".into(), log, journal: serial })?;
-        Ok(Loaded { journal, existed, replayed })
+        Ok(Loaded { journal, existed, replayed, has_log })
     }
 
     async fn lock(&self, holder: &Holder) -> Result<Box<dyn LockGuard>, StoreError> {

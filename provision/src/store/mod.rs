@@ -32,6 +32,8 @@ pub struct Loaded {
     pub existed: bool,
     /// How many records of a run that did not end were folded in.
     pub replayed: usize,
+    /// Whether there is a log, folded in or not: the next write of the journal drops it.
+    pub has_log: bool,
 }
 
 /// Keeps one journal and the log of the run that changes it.

@@ -25,6 +25,6 @@ mod paging;
 mod recipe;
 pub mod scene;
 pub mod stage;
-#[path = "../../../provision/tests/support/stand_in.rs"]
-pub mod stand_in;
 pub mod wire;
+
+pub use prov_sim::stand_in;

@@ -24,8 +24,8 @@ use crate::clock::Time;
 use crate::fake::{Fake, Logged};
 use crate::front::Front;
 use crate::model::{Model, PROJECT, STAGE, Wanted};
-use crate::stand_in::{CountingIds, MirrorVault};
 use crate::wire::Handler;
+use prov_sim::stand_in::{CountingIds, MirrorVault};
 
 /// Which values of the provider the environment says.
 #[derive(Clone, Copy, PartialEq)]
@@ -297,7 +297,8 @@ pub fn credential(secret: &str) -> String {
     format!("credential-{secret}-0f1e2d3c4b5a")
 }
 
-fn environment(model: &Model, url: &str, values: Values) -> BTreeMap<String, String> {
+/// The environment in which a provider of `model` is asked at `url`.
+pub fn environment(model: &Model, url: &str, values: Values) -> BTreeMap<String, String> {
     let provider = &model.manifest.provider;
     let mut env = BTreeMap::new();
     if let Some(name) = provider.base_url_env.first() {

@@ -58,7 +58,8 @@ pub async fn serve(handler: Arc<Handler>) -> String {
     url
 }
 
-async fn converse(stream: TcpStream, handler: &Handler) -> std::io::Result<()> {
+/// Answers what comes over one connection until either side closes it.
+pub async fn converse(stream: TcpStream, handler: &Handler) -> std::io::Result<()> {
     stream.set_nodelay(true)?;
     let mut stream = BufReader::new(stream);
     while let Some(request) = read(&mut stream).await? {

@@ -1,5 +1,6 @@
 //! Running one command: no shell, JSON in, JSON out, bounded in time and size.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
@@ -8,10 +9,10 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{Child, ChildStdin};
 
 use provision::broker::{BrokerError, ErrorKind};
+use provision::mask::Mask;
 use provision::value::Resolved;
 
 use super::super::{invalid, params};
-use super::question::Secrets;
 use super::{TIMEOUT, TIMEOUTS, Verb};
 
 /// How much a command may print.
@@ -20,6 +21,9 @@ const PRINTED_MAX: usize = 16 * 1024 * 1024;
 const SAID_MAX: usize = 2000;
 /// How much of it is kept: enough that masking happens before the cut.
 const SAID_KEPT: usize = 64 * 1024;
+
+/// How many bytes an empty pipe holds at least.
+const PIPE_HOLDS: usize = 4096;
 
 /// A command that is ready to run.
 pub(super) struct Command<'a> {
@@ -57,9 +61,9 @@ impl<'a> Command<'a> {
         &self,
         input: &[u8],
         about: &str,
-        secrets: &Secrets,
+        secrets: &Mask,
     ) -> Result<Vec<u8>, BrokerError> {
-        let running = self.start(about)?.converse(input);
+        let running = self.start(input, about)?.converse(input);
         let interrupted = |why: String| BrokerError::new(self.verb.interrupted(), why);
         let Ok(outcome) = tokio::time::timeout(self.timeout, running).await else {
             let seconds = self.timeout.as_secs();
@@ -72,7 +76,7 @@ impl<'a> Command<'a> {
         if said.status.success() {
             return Ok(said.printed);
         }
-        let end = last(&secrets.mask(String::from_utf8_lossy(&said.complaint).trim()));
+        let end = last(&secrets.text(String::from_utf8_lossy(&said.complaint).trim()));
         let kind =
             if said.status.code().is_some() { ErrorKind::Failed } else { self.verb.interrupted() };
         let message = format!("{about} ended with {}", said.status);
@@ -80,10 +84,13 @@ impl<'a> Command<'a> {
         Err(BrokerError::new(kind, message))
     }
 
-    fn start(&self, about: &str) -> Result<Running, BrokerError> {
+    fn start(&self, input: &[u8], about: &str) -> Result<Running, BrokerError> {
+        let question = question(input).map_err(|error| {
+            BrokerError::new(ErrorKind::Unavailable, format!("{about} cannot be asked: {error}"))
+        })?;
         let mut command = std::process::Command::new(&self.program);
         command.args(&self.arguments).envs(self.env.iter().copied()).current_dir(self.folder);
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.stdin(question).stdout(Stdio::piped()).stderr(Stdio::piped());
         // Ctrl-C is for prov to handle: a command in its group would be torn down half done.
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
@@ -94,6 +101,17 @@ impl<'a> Command<'a> {
                 .help("Give a program on the PATH, or a path relative to the project folder.")
         })
     }
+}
+
+// What a pipe takes at once, whatever the system, lies in it before the command starts: when prov is
+// killed after that, the command does not take an empty question for its own.
+fn question(input: &[u8]) -> std::io::Result<Stdio> {
+    if input.len() > PIPE_HOLDS {
+        return Ok(Stdio::piped());
+    }
+    let (reader, mut writer) = std::io::pipe()?;
+    writer.write_all(input)?;
+    Ok(reader.into())
 }
 
 // Which folder a relative program is relative to differs between systems, so none is left relative.
@@ -232,7 +250,7 @@ mod tests {
                 .collect(),
         );
         let command = Command::new(Verb::Create, &params, Path::new("/")).unwrap().unwrap();
-        let mut running = command.start("it").unwrap();
+        let mut running = command.start(b"", "it").unwrap();
         let mut stdout = running.child.stdout.take().unwrap();
         let mut up = [0; 3];
         stdout.read_exact(&mut up).await.unwrap();
@@ -242,6 +260,18 @@ mod tests {
         let mut rest = Vec::new();
         let end = tokio::time::timeout(Duration::from_secs(20), stdout.read_to_end(&mut rest));
         assert_eq!(end.await.expect("the sleeper lives on").unwrap(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_question_comes_whole_however_long() {
+        let params = [("create".to_owned(), serde_json::json!(["cat"]))];
+        let params = Resolved(params.into_iter().collect());
+        let command = Command::new(Verb::Create, &params, Path::new("/")).unwrap().unwrap();
+        for length in [0, 1, PIPE_HOLDS, PIPE_HOLDS + 1, 1 << 20] {
+            let question = b"x".repeat(length);
+            let said = command.start(&question, "it").unwrap().converse(&question).await;
+            assert!(said.is_ok_and(|said| said.printed == question), "{length} bytes");
+        }
     }
 
     #[tokio::test]

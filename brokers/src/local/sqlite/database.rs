@@ -32,9 +32,17 @@ pub(super) fn open(place: &Path) -> Result<Connection, BrokerError> {
     Ok(connection)
 }
 
-/// Opens the database without changing it.
-pub(super) fn open_to_read(place: &Path) -> Result<Connection, BrokerError> {
-    open_with(place, OpenFlags::SQLITE_OPEN_READ_ONLY)
+/// The name of the last applied migration of a database that is there. Changes nothing in it.
+pub(super) fn look(place: &Path) -> Result<String, BrokerError> {
+    let connection = open_with(place, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    match read_version(&connection) {
+        // A writer was killed in a transaction. Who reads first undoes what that had done of it, as
+        // any program would, and needs to write for it.
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::ReadOnly) => {
+            version(&open_with(place, OpenFlags::SQLITE_OPEN_READ_WRITE)?)
+        }
+        read => read.map_err(|error| problem(&error)),
+    }
 }
 
 fn open_with(place: &Path, access: OpenFlags) -> Result<Connection, BrokerError> {
@@ -62,16 +70,17 @@ pub(super) fn migrate(
 }
 
 /// The name of the last applied migration, empty when none is.
-pub(super) fn version(connection: &Connection) -> Result<String, BrokerError> {
+fn version(connection: &Connection) -> Result<String, BrokerError> {
+    read_version(connection).map_err(|error| problem(&error))
+}
+
+fn read_version(connection: &Connection) -> rusqlite::Result<String> {
     let ours = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = '_prov_migrations'";
     let last = "SELECT name FROM _prov_migrations ORDER BY rowid DESC LIMIT 1";
-    let read = || {
-        if connection.query_row(ours, [], |_| Ok(())).optional()?.is_none() {
-            return Ok(None);
-        }
-        connection.query_row(last, [], |row| row.get(0)).optional()
-    };
-    read().map(Option::unwrap_or_default).map_err(|error| problem(&error))
+    if connection.query_row(ours, [], |_| Ok(())).optional()?.is_none() {
+        return Ok(String::new());
+    }
+    Ok(connection.query_row(last, [], |row| row.get(0)).optional()?.unwrap_or_default())
 }
 
 fn applied(connection: &Connection) -> rusqlite::Result<Vec<Applied>> {

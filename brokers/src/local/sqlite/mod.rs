@@ -72,7 +72,7 @@ impl SqliteBroker {
             return Ok(None);
         }
         let url = url(&place);
-        let version = blocking(move || database::version(&database::open_to_read(&place)?)).await?;
+        let version = blocking(move || database::look(&place)).await?;
         let outputs = outputs(path, &url, &version);
         Ok(Some(Live::new(path, name, outputs)))
     }

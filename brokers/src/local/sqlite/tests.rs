@@ -253,3 +253,32 @@ async fn what_is_no_database_is_a_conflict() {
     }
     assert!(desk.project.read("data/app.db").starts_with("not a database"));
 }
+
+#[tokio::test]
+async fn one_whose_writer_was_killed_in_a_transaction_is_found_as_it_was_before() {
+    let desk = desk();
+    let made = desk.create(listed(&[("1", "CREATE TABLE t (a)")])).await.unwrap();
+    let (place, copy) = (desk.project.path("data/app.db"), desk.project.path("copy.db"));
+    let writer = Connection::open(&place).unwrap();
+    // More than its memory holds is written to the file before the transaction ends.
+    writer.execute_batch("PRAGMA cache_size = 1; BEGIN; DELETE FROM _prov_migrations;").unwrap();
+    for _ in 0..64 {
+        writer.execute("INSERT INTO t VALUES (zeroblob(4000))", []).unwrap();
+    }
+    // What the system would keep of a killed writer: both files, and no lock.
+    let journal = |place: &Path| PathBuf::from(format!("{}-journal", place.display()));
+    for (from, to) in [(place.clone(), copy.clone()), (journal(&place), journal(&copy))] {
+        std::fs::copy(from, to).unwrap();
+    }
+    drop(writer);
+    std::fs::rename(journal(&copy), journal(&place)).unwrap();
+    std::fs::rename(&copy, &place).unwrap();
+
+    let reader = Connection::open_with_flags(&place, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY);
+    let read = reader.unwrap().query_row("SELECT count(*) FROM t", [], |row| row.get::<_, i64>(0));
+    assert!(read.is_err(), "who only reads cannot undo it");
+
+    let live = desk.find(listed(&[("1", "CREATE TABLE t (a)")])).await.unwrap();
+    assert_eq!(live.unwrap().outputs, made.outputs);
+    assert_eq!(count(&desk, "SELECT count(*) FROM t"), 0, "the half of it is undone");
+}
