@@ -504,9 +504,6 @@ async fn poll(
         question.waited = question.waited.saturating_add(pause);
         asked += 1;
         let answer = broker.last_operation(&question).await;
-        // A provider that hangs takes its time with every question.
-        let passed = shared.world.clock.now().duration_since(started);
-        elapsed = elapsed.max(Duration::try_from(passed).unwrap_or_default());
         match answer {
             Ok(OperationState::Succeeded(provisioned)) => return Ok(provisioned),
             Ok(OperationState::Failed { description }) => {
@@ -519,6 +516,11 @@ async fn poll(
             Err(error) => return Err(error.into()),
         }
         shared.tell(&RunEvent::Waiting { reference: entry.reference.clone(), elapsed });
+        // A provider that hangs takes its time with every question.
+        let passed = shared.world.clock.now().duration_since(started);
+        if Duration::try_from(passed).is_ok_and(|passed| passed >= deadline) {
+            elapsed = elapsed.max(deadline);
+        }
     }
     let message = format!("the provider is still working on it after {} s", elapsed.as_secs());
     Err(BrokerError::new(ErrorKind::Unknown, message)
