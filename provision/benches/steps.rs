@@ -19,7 +19,7 @@ use provision::name::Name;
 use provision::plan::{self, Input, Options};
 use provision::run::{self, Settings, Silent};
 use provision::state::Journal;
-use provision::store::{FileStore, Store as _};
+use provision::store::FileStore;
 use provision::world::{Clock, Ids, Vault, VaultError, World};
 use serde_json::{Map, Value, json};
 use tokio::sync::Notify;
