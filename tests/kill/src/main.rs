@@ -48,9 +48,9 @@ struct Cli {
     /// What is killed
     #[arg(long, value_enum, default_value_t = Tool::Prov)]
     tool: Tool,
-    /// How many things Terraform makes in a run
-    #[arg(long, default_value_t = 400)]
-    things: usize,
+    /// How many things Terraform makes beside those that are looked at
+    #[arg(long, default_value_t = 1000)]
+    others: usize,
     #[command(subcommand)]
     part: Option<Part>,
 }
@@ -92,7 +92,7 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     if cli.tool == Tool::Terraform {
-        terraform::kill(cli.kills, cli.things, cli.seed);
+        terraform::kill(cli.kills, cli.others, cli.seed);
         return ExitCode::SUCCESS;
     }
     let given = cli.prov.unwrap_or_else(build);
