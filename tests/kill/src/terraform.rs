@@ -79,6 +79,7 @@ pub fn kill(kills: usize, others: usize, seed: u64) -> bool {
         "Terraform, killed {kills} times while it made {THINGS} things and {others} others:"
     ));
     say(&format!("{damaged:6} of {kills} states cannot be read any more"));
+    say(&format!("{empty:6} of {kills} states have no byte, and are taken for none"));
     say(&format!(
         "{forgotten:6} of {kills} plans offer to create everything, though part is there"
     ));
