@@ -105,6 +105,9 @@ pub enum Command {
     Broker(commands::broker::Command),
     /// Print the JSON Schema of the config
     Schema(commands::schema::Args),
+    /// Seal secrets for those who may read them now
+    #[command(subcommand)]
+    Secret(commands::secret::Command),
     /// Look into the journal and mend it
     #[command(subcommand)]
     State(commands::state::Command),

@@ -4,6 +4,7 @@ mod change;
 mod cli;
 mod commands;
 mod context;
+mod crash;
 mod credentials;
 mod doctor;
 mod exit;
@@ -14,6 +15,7 @@ mod report;
 mod saved;
 mod sink;
 mod terminal;
+mod trace;
 mod vault;
 mod view;
 
@@ -33,13 +35,14 @@ use crate::terminal::ColorWhen;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    crash::leave_no_core();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
     };
     let color = if cli.global.no_color { ColorWhen::Never } else { cli.global.color };
     terminal::set_color(color);
-    start_tracing(cli.global.verbose);
+    trace::start(cli.global.verbose);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let Ok(runtime) = runtime else {
         terminal::talk("error: the asynchronous runtime could not be started");
@@ -77,22 +80,4 @@ fn usage(error: &clap::Error) -> ExitCode {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Exit::Done.into(),
         _ => Exit::Usage.into(),
     }
-}
-
-fn start_tracing(verbose: u8) {
-    let level = match verbose {
-        0 => "warn",
-        1 => "info",
-        2 => "debug",
-        _ => "trace",
-    };
-    // Our own words: the libraries below would drown them.
-    let default = || format!("off,prov={level},brokers={level},provision={level}");
-    let filter = std::env::var("PROV_LOG").unwrap_or_else(|_| default());
-    tracing_subscriber::fmt()
-        .with_env_filter(tracing_subscriber::EnvFilter::new(filter))
-        .with_writer(std::io::stderr)
-        .with_ansi(false)
-        .without_time()
-        .init();
 }

@@ -12,6 +12,8 @@ use provision::world::{Vault, VaultError};
 use serde_json::Value;
 use zeroize::Zeroizing;
 
+use crate::trace;
+
 /// Seals for the configured recipients, or for the user alone; opens with the user's identity.
 pub struct AgeVault {
     recipients: Vec<Recipient>,
@@ -131,13 +133,17 @@ impl Vault for AgeVault {
         } else {
             &self.recipients
         };
+        trace::hide(value);
         let plain = Zeroizing::new(value.to_string());
         seal(recipients, plain.as_bytes())
     }
 
     fn open(&self, sealed: &str) -> Result<Value, VaultError> {
         let plain = self.open_bytes(sealed)?;
-        serde_json::from_slice(&plain).map_err(|error| damaged(&error))
+        // serde_json's own words could repeat what it read.
+        let value = serde_json::from_slice(&plain).map_err(|_| damaged(&"it is no JSON"))?;
+        trace::hide(&value);
+        Ok(value)
     }
 }
 

@@ -102,12 +102,33 @@ pub fn is_key(text: &str) -> bool {
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'))
 }
 
+/// The longest word that a slip of the hand is looked for in, in bytes. To compare two words takes
+/// as much memory as the product of their lengths.
+const WORD_MAX: usize = 256;
+
 /// The known word closest to `text`, when one is close enough to be a slip of the hand.
 pub fn closest<'a>(text: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    if text.len() > WORD_MAX {
+        return None;
+    }
     known
         .into_iter()
+        .filter(|word| word.len() <= WORD_MAX)
         .map(|word| (strsim::damerau_levenshtein(text, word), word))
         .filter(|(distance, word)| *distance <= word.len().max(text.len()) / 3)
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, word)| word)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slip_of_the_hand_is_seen_and_a_book_is_not_compared() {
+        assert_eq!(closest("instnaces", ["include", "instances"]), Some("instances"));
+        assert_eq!(closest("quantum", ["include", "instances"]), None);
+        let book = "x".repeat(10_000_000);
+        assert_eq!(closest(&book, ["include", book.as_str()]), None);
+    }
 }

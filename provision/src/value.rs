@@ -7,11 +7,8 @@ use serde_json::{Map, Value};
 
 use crate::name::Name;
 
-/// A shorter secret is recognised only when it is the whole value.
-pub(crate) const INSIDE_LENGTH_MIN: usize = 6;
-
 /// What stands in the place of a secret.
-pub(crate) const MASK: &str = "(sensitive)";
+pub const MASK: &str = "(sensitive)";
 
 /// Params or outputs with every reference resolved. May hold secrets, so it never prints itself.
 #[derive(Clone, Default, PartialEq)]
@@ -72,52 +69,6 @@ impl Outputs {
     fn insert(mut self, key: &str, value: Value, sensitive: bool) -> Self {
         self.0.insert(Name::from(key), Output { value, sensitive });
         self
-    }
-}
-
-/// Whether a value is, or has inside, one of `secrets`.
-pub(crate) fn holds_secret(value: &Value, secrets: &[String]) -> bool {
-    let text = as_text(value);
-    secrets.iter().filter(|secret| !secret.is_empty()).any(|secret| {
-        text == *secret || (secret.len() >= INSIDE_LENGTH_MIN && text.contains(secret.as_str()))
-    })
-}
-
-/// A value and what became of it, with every leaf masked that holds one of `secrets`, or that one of
-/// them became.
-pub(crate) fn cover_both(given: &Value, shown: &Value, secrets: &[String]) -> (Value, Value) {
-    let given = cover(given.clone(), secrets);
-    let shown = cover_as(cover(shown.clone(), secrets), &given);
-    (given, shown)
-}
-
-fn cover_as(shown: Value, given: &Value) -> Value {
-    match (shown, given) {
-        (_, Value::String(text)) if text == MASK => Value::from(MASK),
-        (Value::Array(shown), Value::Array(given)) => {
-            let given = given.iter().chain(std::iter::repeat(&Value::Null));
-            shown.into_iter().zip(given).map(|(shown, given)| cover_as(shown, given)).collect()
-        }
-        (Value::Object(shown), Value::Object(given)) => {
-            let given = |key: &str| given.get(key).unwrap_or(&Value::Null);
-            let cover = |(key, value): (String, Value)| {
-                let value = cover_as(value, given(&key));
-                (key, value)
-            };
-            shown.into_iter().map(cover).collect()
-        }
-        (shown, _) => shown,
-    }
-}
-
-/// A value with every leaf masked that holds one of `secrets`.
-fn cover(value: Value, secrets: &[String]) -> Value {
-    let cover = |value| cover(value, secrets);
-    match value {
-        Value::Array(items) => items.into_iter().map(cover).collect(),
-        Value::Object(table) => table.into_iter().map(|(key, value)| (key, cover(value))).collect(),
-        value if holds_secret(&value, secrets) => Value::from(MASK),
-        value => value,
     }
 }
 

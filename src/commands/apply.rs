@@ -2,13 +2,13 @@
 
 use std::path::PathBuf;
 
-use provision::plan::Options;
+use provision::plan::{Basis, Options};
 
 use crate::change::{Order, execute, look, make_plan};
 use crate::cli::{Pruning, Writing};
 use crate::context::Context;
 use crate::exit::Exit;
-use crate::saved::{Basis, SavedPlan};
+use crate::saved;
 
 /// What `prov apply` takes.
 #[derive(clap::Args, Debug)]
@@ -35,7 +35,7 @@ pub struct Args {
 /// # Errors
 /// Why it could not be done.
 pub async fn run(context: &mut Context, args: &Args) -> super::Answer {
-    let saved = args.plan.as_deref().map(SavedPlan::read).transpose()?;
+    let saved = args.plan.as_deref().map(saved::read).transpose()?;
     let mut project = context.project()?;
     let desired = context.desired(&mut project)?;
     let _lock = project.lock("prov apply", args.writing.lock_timeout).await?;

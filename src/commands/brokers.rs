@@ -1,7 +1,7 @@
 //! `prov brokers`: every service there is.
 
 use brokers::manifest::{Manifest, VERBS};
-use provision::broker::{Finding, Service};
+use provision::broker::Service;
 use serde_json::{Value, json};
 
 use crate::context::{Brokers, Context};
@@ -23,7 +23,7 @@ struct Line {
     kind: String,
     provider: String,
     can: Vec<&'static str>,
-    found_by: &'static str,
+    found_by: Vec<&'static str>,
     from: String,
     description: String,
 }
@@ -52,7 +52,7 @@ pub fn run(context: &mut Context, args: &Args) -> super::Answer {
             line.kind.clone(),
             line.provider.clone(),
             line.can.join(" "),
-            line.found_by.to_owned(),
+            view::found_by(&line.found_by),
             line.from.clone(),
         ]
     }));
@@ -91,10 +91,9 @@ fn local(service: &Service) -> Line {
         kind: service.kind.to_string(),
         provider: "this machine".to_owned(),
         can: vec!["create", "read", "update", "delete"],
-        found_by: match (service.journal_only, service.finding) {
-            (true, _) => "journal",
-            (false, Finding::Supported) => "id",
-            (false, Finding::Never) => "nothing",
+        found_by: match service.journal_only {
+            true => vec!["journal"],
+            false => service.finding.words(),
         },
         from: "built in".to_owned(),
         description: service.description.to_string(),
@@ -114,10 +113,7 @@ fn described(manifest: &Manifest) -> Line {
         kind: rules.kind.clone(),
         provider: manifest.provider.name.clone(),
         can: can.collect(),
-        found_by: match rules.verb("find") {
-            Some(_) => rules.found_by.map_or("name", brokers::manifest::FoundBy::as_str),
-            None => "nothing",
-        },
+        found_by: manifest.finding().words(),
         from: manifest.file.origin.as_str().to_owned(),
         description: rules.description.clone(),
     }

@@ -21,6 +21,7 @@ pub mod repair;
 pub mod rollback;
 pub mod run;
 pub mod schema;
+pub mod secret;
 pub mod show;
 pub mod state;
 pub mod status;
@@ -65,6 +66,7 @@ pub async fn dispatch(context: &mut Context, command: Command) -> Result<ExitCod
         Command::Brokers(args) => brokers::run(context, &args),
         Command::Broker(command) => broker::run(context, command).await,
         Command::Schema(args) => schema::run(context, &args),
+        Command::Secret(command) => secret::run(context, command).await,
         Command::State(command) => state::run(context, command).await,
         Command::Auth(command) => auth::run(context, command).await,
         Command::Doctor(args) => doctor::run(context, &args).await,

@@ -2,13 +2,13 @@
 
 use std::path::PathBuf;
 
-use provision::plan::Options;
+use provision::plan::{Basis, Options, SavedPlan};
 
 use crate::change::{PARALLELISM, look, make_plan, show_plan};
 use crate::cli::Pruning;
 use crate::context::Context;
 use crate::exit::Exit;
-use crate::saved::{Basis, SavedPlan};
+use crate::saved;
 use crate::terminal::talk;
 use crate::view;
 
@@ -56,7 +56,7 @@ pub async fn run(context: &mut Context, args: Args) -> super::Answer {
     if let Some(path) = &args.out {
         let basis = Basis { desired: &desired, journal: &journal, catalog: &project.world.catalog };
         let shown = view::plan::json(&plan, &context.sources);
-        SavedPlan::new(&plan, &basis, (prune, args.force), shown).write(path)?;
+        saved::write(path, &SavedPlan::new(&plan, &basis, (prune, args.force), shown))?;
         talk(format!("\nSaved to {0}. Execute it with `prov apply {0}`.", path.display()));
     }
     if !context.global.json {

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use provision::name::{Name, is_ref};
-use provision::state::{Journal, read_journal, write_journal};
+use provision::state::{Journal, Verb, read_journal, write_journal};
 use provision::store::{StoreError, write_atomic};
 use serde_json::json;
 
@@ -118,6 +118,12 @@ async fn rename(project: &Project, from: &str, to: &str) -> Result<(), Failure> 
     if !is_ref(to) || journal.instances.get(to).is_some() {
         let summary = format!("`{to}` is taken, or cannot be a ref.");
         return Err(Failure::new(Exit::Error, "ref-name", summary));
+    }
+    let pending = entry.operation.as_ref().filter(|pending| pending.verb == Verb::Provision);
+    if pending.is_some() && !entry.exists() {
+        let summary = format!("Nobody knows yet whether `{from}` was made.");
+        let help = "At the provider it is known by this ref: run `prov apply` first.";
+        return Err(Failure::with_help(Exit::Error, "begun", summary, help));
     }
     entry.reference = Name::from(to);
     journal.instances.rename(from, entry);

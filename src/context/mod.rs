@@ -23,6 +23,7 @@ use serde_json::Value;
 use crate::cli::Global;
 use crate::exit::Exit;
 use crate::failure::{Failure, sentence};
+use crate::trace;
 use crate::vault::AgeVault;
 use system::{SystemClock, Uuids, identity_path};
 
@@ -215,7 +216,10 @@ impl Context {
             env: environment().collect(),
         };
         let rules = Rules { allow_outside: self.global.allow_outside };
-        Ok(document.desired(scope, catalog, rules, problems))
+        let desired = document.desired(scope, catalog, rules, problems);
+        // Nobody can tell which variables are secrets, so all that are read are.
+        desired.iter().flat_map(|desired| desired.env.values()).for_each(|it| trace::hide_text(it));
+        Ok(desired)
     }
 
     /// `--var NAME=VALUE` and `PROV_VAR_NAME`; the flag wins.

@@ -208,6 +208,29 @@ impl Credentials {
         secrets: &Secrets,
         now: Timestamp,
     ) -> Result<Envelope, CredentialError> {
+        let now = Timestamp::from_second(now.as_second()).unwrap_or(now).to_string();
+        self.write(provider, secrets, now)
+    }
+
+    /// Seals what is stored for a provider anew, for the identity that is the first at hand now;
+    /// whether there is anything.
+    ///
+    /// # Errors
+    /// When it does not open, or may not survive a crash; what was stored does.
+    pub fn reseal(&self, provider: &str) -> Result<bool, CredentialError> {
+        let (Some(old), Some(secrets)) = (self.look(provider)?, self.open(provider)?) else {
+            return Ok(false);
+        };
+        self.write(provider, &secrets, old.stored_at)?;
+        Ok(true)
+    }
+
+    fn write(
+        &self,
+        provider: &str,
+        secrets: &Secrets,
+        stored_at: String,
+    ) -> Result<Envelope, CredentialError> {
         let content = Content { provider: provider.to_owned(), secrets: secrets.clone() };
         let plain = serde_json::to_vec(&content).map(Zeroizing::new);
         let plain = plain.map_err(|error| VaultError(format!("cannot seal: {error}")))?;
@@ -215,7 +238,7 @@ impl Credentials {
         let envelope = Envelope {
             format_version: FORMAT_VERSION.to_owned(),
             recipient,
-            stored_at: Timestamp::from_second(now.as_second()).unwrap_or(now).to_string(),
+            stored_at,
             secrets: secrets.keys().cloned().collect(),
             sealed,
         };

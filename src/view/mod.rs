@@ -27,6 +27,11 @@ pub fn versioned(mut value: Value) -> Value {
     value
 }
 
+/// The ways in which something is found again, for people.
+pub fn found_by(words: &[&str]) -> String {
+    if words.is_empty() { "nothing".to_owned() } else { words.join(", ") }
+}
+
 /// A table of columns, padded to the widest cell; the last column is not padded.
 pub fn table(rows: &[Vec<String>]) -> Vec<String> {
     let columns = rows.iter().map(Vec::len).max().unwrap_or_default();

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use anstyle::Style;
-use provision::broker::ReplaceOrder;
+use provision::broker::{Finding, ReplaceOrder};
 use provision::diagnostic::Sources;
 use provision::name::Name;
 use provision::plan::{Action, Change, Plan, Step, Work};
@@ -94,6 +94,10 @@ fn write_step(text: &mut String, step: &Step, widths: &Widths) {
     );
     for change in &step.changes {
         let _ = writeln!(text, "        {}", change_line(change));
+    }
+    if step.finding == Some(Finding::Never) {
+        let note = "should the answer get lost, nothing finds it again: the next apply asks you";
+        let _ = writeln!(text, "        {}", paint(DIM, note));
     }
 }
 
@@ -193,6 +197,7 @@ fn step_json(step: &Step) -> Value {
         "changes": step.changes.iter().map(change_json).collect::<Vec<_>>(),
         "depends_on": step.depends_on,
         "moved_from": step.moved_from,
+        "found_by": step.finding.as_ref().map(Finding::words),
         "protected": step.protected,
     })
 }

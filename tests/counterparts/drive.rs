@@ -198,6 +198,7 @@ impl<'a> Drive<'a> {
             params: self.resolved(),
             idempotency_key: "3f0f2e0a-0000-4000-8000-000000000001".to_owned(),
             known: Vec::new(),
+            is_unsure: false,
         };
         let created = self.broker.provision(&request).await;
         let Progress::InProgress { operation, instance_id, .. } = self.note("create", created)?

@@ -7,8 +7,11 @@ use std::path::{Path, PathBuf};
 use prov_test::Sandbox;
 
 mod bad_input;
+mod canary;
 mod cloud;
+mod crash;
 mod credentials;
+mod deep;
 mod docs;
 mod doctor;
 mod drafts;
@@ -20,6 +23,7 @@ mod outputs;
 mod own_manifests;
 mod provider;
 mod redirects;
+mod rotate;
 mod runs;
 mod schema;
 mod scripts;
@@ -27,6 +31,7 @@ mod secrets;
 mod sink;
 mod tidy;
 mod twins;
+mod unknown;
 
 /// An empty project to run `prov` in.
 fn sandbox() -> Sandbox {

@@ -203,6 +203,7 @@ const CHANGING: &[&str] = &[
     "state rm application",
     "state backup backup.json",
     "state restore backup.json",
+    "secret rotate",
     "state repair",
     "pull --reconcile",
     "import uploads uploads",
@@ -229,7 +230,7 @@ fn help() {
 }
 
 /// Commands that have commands of their own.
-const GROUPS: [&str; 3] = ["auth", "broker", "state"];
+const GROUPS: [&str; 4] = ["auth", "broker", "secret", "state"];
 
 /// Every command that the help lists, those of groups included.
 fn commands(sandbox: &Sandbox) -> Vec<String> {

@@ -152,6 +152,7 @@ fn two_that_begin_one_list_at_once_take_turns() {
         params: Resolved(Map::from_iter([("zone".to_owned(), json!("example.com"))])),
         idempotency_key: name.to_owned(),
         known: Vec::new(),
+        is_unsure: false,
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {

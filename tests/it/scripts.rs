@@ -34,6 +34,7 @@ scripts! {
     rename
     repair
     rollback
+    rotate
     saved_plan
     sqlite
     stages

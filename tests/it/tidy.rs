@@ -19,7 +19,7 @@ const LINE_WIDTH_MAX: usize = 100;
 const PACKAGES_MAX: usize = 420;
 
 /// Where Rust files of ours are.
-const ROOMS: [&str; 5] = ["src", "provision", "brokers", "tests", "benches"];
+const ROOMS: [&str; 6] = ["src", "provision", "brokers", "tests", "benches", "fuzz"];
 
 struct Source {
     /// Its path in the workspace.
@@ -35,7 +35,11 @@ impl Source {
 
     fn is_test(&self) -> bool {
         let is_in = |part: &str| self.path.contains(part);
-        is_in("tests/") || is_in("/tests.rs") || is_in("/testing.rs") || is_in("benches/")
+        is_in("tests/")
+            || is_in("/tests.rs")
+            || is_in("/testing.rs")
+            || is_in("benches/")
+            || is_in("fuzz/")
     }
 }
 

@@ -17,6 +17,8 @@ pub struct Answer {
     pub headers: Map<String, Value>,
     /// The body: JSON as it is, an empty one as null, any other text as text.
     pub body: Value,
+    /// Whether an earlier attempt at the same call may have been acted on.
+    pub is_unsure: bool,
 }
 
 /// The headers of a response as a table.
@@ -43,7 +45,7 @@ impl Answer {
             }
             Err(_) => Value::from(text.into_owned()),
         };
-        Ok(Self { status, headers, body: value })
+        Ok(Self { status, headers, body: value, is_unsure: false })
     }
 
     /// Whether the status says yes.

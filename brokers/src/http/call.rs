@@ -102,6 +102,12 @@ impl Call {
         format!("{} {}", self.method, self.path)
     }
 
+    /// Whether it may change something.
+    #[must_use]
+    pub fn acts(&self) -> bool {
+        !matches!(self.method.as_str(), "GET" | "HEAD")
+    }
+
     pub(super) fn build(
         &self,
         client: &reqwest::Client,

@@ -59,7 +59,8 @@ impl Bucket {
             state.0 = filled - 1.0;
             return None;
         }
-        Some(Duration::from_secs_f64((1.0 - filled) / self.per_second + 0.001))
+        let wait = (1.0 - filled) / self.per_second + 0.001;
+        Some(Duration::try_from_secs_f64(wait).unwrap_or(Duration::MAX))
     }
 }
 
@@ -70,7 +71,7 @@ impl Limiter {
         };
         Self {
             timer,
-            permits: Arc::new(Semaphore::new(limits.concurrency)),
+            permits: Arc::new(Semaphore::new(limits.concurrency.min(Semaphore::MAX_PERMITS))),
             whole: limits.rate.map(Bucket::new),
             paths: limits.paths.iter().map(path).collect(),
             blocked_until: Mutex::new(Duration::ZERO),
@@ -147,5 +148,21 @@ fn covers(path: &Template, of_call: &str) -> bool {
             (Some(w), Some(g)) if w == "*" || w == g => {}
             _ => return false,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::timer::RealTimer;
+
+    #[test]
+    fn no_limit_is_too_large_to_be_kept() {
+        let rate = Some(Rate { requests: 1, seconds: u64::MAX });
+        let limits = Limits { rate, concurrency: usize::MAX, ..Limits::default() };
+        let limiter = Limiter::new(&limits, Arc::new(RealTimer::default()));
+        let bucket = limiter.whole.unwrap();
+        assert_eq!(bucket.take(Duration::ZERO), None);
+        assert_eq!(bucket.take(Duration::ZERO), Some(Duration::MAX));
     }
 }

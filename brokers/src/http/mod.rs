@@ -4,7 +4,7 @@ mod answer;
 mod call;
 mod failure;
 mod limit;
-mod redact;
+pub(crate) mod redact;
 mod timer;
 
 use std::sync::Arc;
@@ -78,6 +78,7 @@ impl Client {
     /// provider may have acted on it all the same.
     pub async fn send(&self, call: &Call) -> Result<Answer, BrokerError> {
         let mut attempt = 1;
+        let mut is_unsure = false;
         loop {
             let _permit = self.limiter.enter(call).await;
             let outcome = self.attempt(call).await;
@@ -86,8 +87,16 @@ impl Client {
                 Err(error) => self.pause_after_error(call, error, attempt),
             };
             let Some(pause) = pause else {
-                return outcome.map_err(|error| self.redactor.error(error));
+                return match outcome {
+                    Ok(answer) => Ok(Answer { is_unsure, ..answer }),
+                    Err(error) if is_unsure => {
+                        let error = BrokerError { kind: ErrorKind::Unknown, ..error };
+                        Err(self.redactor.error(error))
+                    }
+                    Err(error) => Err(self.redactor.error(error)),
+                };
             };
+            is_unsure |= call.acts() && may_have_acted(&outcome);
             drop(_permit);
             tracing::debug!(seconds = pause.as_secs_f64(), attempt, "asking again");
             self.timer.sleep(pause).await;
@@ -129,7 +138,9 @@ impl Client {
             return None;
         }
         let is_rate = answer.status == 429;
-        let is_again = is_rate || (call.is_safe && matches!(answer.status, 408 | 500..=504));
+        // One that never came to its end was not acted on either.
+        let is_lost = answer.status == 408;
+        let is_again = is_rate || is_lost || (call.is_safe && matches!(answer.status, 500..=504));
         if !is_again {
             return None;
         }
@@ -150,6 +161,14 @@ impl Client {
             _ => false,
         };
         is_again.then(|| growing(attempt, false))
+    }
+}
+
+/// Whether an attempt may have been acted on although it did not end well.
+fn may_have_acted(outcome: &Result<Answer, BrokerError>) -> bool {
+    match outcome {
+        Ok(answer) => answer.status >= 500,
+        Err(error) => error.kind == ErrorKind::Unknown,
     }
 }
 

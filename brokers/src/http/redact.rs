@@ -3,43 +3,61 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, RwLock};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use provision::broker::BrokerError;
+use provision::mask::Mask;
+use provision::value::MASK;
 use serde_json::Value;
 
-/// What stands in the place of a secret.
-const MASK: &str = "(sensitive)";
+/// What is in the name of fields that hold secrets at any provider.
+const SECRET_FIELDS: [&str; 11] = [
+    "password",
+    "passwd",
+    "passphrase",
+    "secret",
+    "token",
+    "jwt",
+    "credential",
+    "private_key",
+    "privatekey",
+    "api_key",
+    "access_key",
+];
 
-/// A shorter text would mask half of everything.
-const LENGTH_MIN: usize = 6;
+/// Fields that tell one object from another, and how it is.
+const TELLING_FIELDS: [&str; 9] =
+    ["id", "uuid", "name", "slug", "status", "state", "type", "kind", "region"];
 
-/// Fields that hold secrets at any provider.
-const SECRET_FIELDS: [&str; 5] = ["password", "secret", "token", "jwt", "private_key"];
+/// Masks the texts of the objects in a list, but for what tells one from another: most of them are
+/// somebody else's, and nobody here knows which of their fields are secret.
+pub fn strangers(list: &mut Value) {
+    match list {
+        Value::Array(items) => items.iter_mut().for_each(strangers),
+        Value::Object(map) => {
+            for (key, value) in map {
+                match value {
+                    Value::String(text) if !TELLING_FIELDS.contains(&key.as_str()) => {
+                        *text = MASK.to_owned();
+                    }
+                    value => strangers(value),
+                }
+            }
+        }
+        _ => {}
+    }
+}
 
 /// Masks the secrets it was told, also where they are encoded.
 #[derive(Clone, Default)]
 pub struct Redactor {
-    known: Arc<RwLock<BTreeSet<String>>>,
+    known: Arc<RwLock<Mask>>,
     fields: Arc<RwLock<BTreeSet<String>>>,
 }
 
 impl Redactor {
     /// From now on `secret` is masked.
     pub fn add(&self, secret: &str) {
-        if secret.len() < LENGTH_MIN {
-            return;
-        }
-        let json = Value::from(secret).to_string();
-        let forms = [
-            secret.to_owned(),
-            json.trim_matches('"').to_owned(),
-            super::encode_segment(secret),
-            super::encode_query(secret),
-            STANDARD.encode(secret),
-        ];
         if let Ok(mut known) = self.known.write() {
-            known.extend(forms);
+            known.add(secret);
         }
     }
 
@@ -59,15 +77,15 @@ impl Redactor {
                 self.mask(&mut value);
                 self.text(&value.to_string())
             }
-            Err(_) => self.text(&String::from_utf8_lossy(body)),
+            Err(_) => self.text(&without_passwords(&String::from_utf8_lossy(body))),
         }
     }
 
     fn mask(&self, value: &mut Value) {
         let Ok(fields) = self.fields.read() else { return };
         let is_secret = |key: &str| {
-            let is_common = SECRET_FIELDS.iter().any(|name| key.eq_ignore_ascii_case(name));
-            is_common || fields.contains(key)
+            let lower = key.to_ascii_lowercase();
+            fields.contains(key) || SECRET_FIELDS.iter().any(|name| lower.contains(name))
         };
         match value {
             Value::Object(map) => {
@@ -79,35 +97,28 @@ impl Redactor {
                 }
             }
             Value::Array(items) => items.iter_mut().for_each(|item| self.mask(item)),
+            Value::String(text) => *text = without_passwords(text),
             _ => {}
         }
     }
 
     /// From now on every text in `value` is masked.
     pub fn add_value(&self, value: &Value) {
-        match value {
-            Value::String(text) => self.add(text),
-            Value::Array(items) => items.iter().for_each(|item| self.add_value(item)),
-            Value::Object(map) => map.values().for_each(|value| self.add_value(value)),
-            Value::Number(number) => self.add(&number.to_string()),
-            Value::Null | Value::Bool(_) => {}
+        if let Ok(mut known) = self.known.write() {
+            known.add_value(value);
         }
+    }
+
+    /// Whether a value is, or has inside, a secret. When that cannot be told, it has.
+    #[must_use]
+    pub fn is_in(&self, value: &Value) -> bool {
+        self.known.read().map_or(true, |known| known.is_in_value(value))
     }
 
     /// `text` without secrets.
     #[must_use]
     pub fn text(&self, text: &str) -> String {
-        let Ok(known) = self.known.read() else { return MASK.to_owned() };
-        let mut clean = text.to_owned();
-        // The longest first, since one may be a part of another.
-        let mut secrets: Vec<&String> = known.iter().collect();
-        secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
-        for secret in secrets {
-            if clean.contains(secret.as_str()) {
-                clean = clean.replace(secret.as_str(), MASK);
-            }
-        }
-        clean
+        self.known.read().map_or_else(|_| MASK.to_owned(), |known| known.text(text))
     }
 
     /// An error without secrets.
@@ -119,9 +130,55 @@ impl Redactor {
     }
 }
 
+/// A text with the passwords of the URLs in it masked, as in `postgres://user:password@host`.
+fn without_passwords(text: &str) -> String {
+    let mut clean = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("://") {
+        clean.push_str(before);
+        clean.push_str("://");
+        let end = after.find(|c: char| c.is_whitespace() || "/?#<>\"'".contains(c));
+        let authority = after.get(..end.unwrap_or(after.len())).unwrap_or(after);
+        rest = after;
+        if let Some((login, _)) = authority.rsplit_once('@')
+            && let Some((user, _)) = login.split_once(':')
+        {
+            clean.push_str(user);
+            clean.push(':');
+            clean.push_str(MASK);
+            rest = after.get(login.len()..).unwrap_or_default();
+        }
+    }
+    clean.push_str(rest);
+    clean
+}
+
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+
+    #[test]
+    fn of_the_objects_in_a_list_only_that_is_shown_which_tells_them_apart() {
+        let mut list = json!({ "things": [{ "id": "1", "size": 2, "note": "x", "deep": [{ "name": "n", "k": "v" }] }] });
+        strangers(&mut list);
+        let shown = json!({ "things": [{ "id": "1", "size": 2, "note": MASK, "deep": [{ "name": "n", "k": MASK }] }] });
+        assert_eq!(list, shown);
+    }
+
+    #[test]
+    fn the_password_of_a_url_is_masked() {
+        for (text, clean) in [
+            ("postgres://u:p@h/d", "postgres://u:(sensitive)@h/d"),
+            ("at a://u:p:q@h and b://:x@y", "at a://u:(sensitive)@h and b://:(sensitive)@y"),
+            ("https://h/a:b@c", "https://h/a:b@c"),
+            ("https://u@h:1/", "https://u@h:1/"),
+            ("://", "://"),
+        ] {
+            assert_eq!(without_passwords(text), clean);
+        }
+    }
 
     #[test]
     fn a_secret_is_masked_however_it_is_written() {

@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use provision::broker::{
     BrokerError, ErrorKind, Finding, OnChange, Plans, Progress, Provisioned, ReplaceOrder, Service,
+    Way,
 };
 use provision::name::Name;
 use provision::value::Outputs;
@@ -46,7 +47,7 @@ fn service(id: &str, kind: &str, description: &'static str) -> Service {
         name_bounds: None,
         on_rename: OnChange::Update,
         replace_order: ReplaceOrder::CreateFirst,
-        finding: Finding::Supported,
+        finding: Finding::By(vec![Way::Id]),
         journal_only: false,
         deadline: Duration::from_secs(60),
         stateful: None,

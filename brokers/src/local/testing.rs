@@ -83,6 +83,7 @@ impl Desk {
     pub(super) async fn start(&self, params: Value) -> Result<Progress<Provisioned>, BrokerError> {
         let request = ProvisionRequest {
             known: Vec::new(),
+            is_unsure: false,
             address: self.address(),
             plan: None,
             params: resolved(params),

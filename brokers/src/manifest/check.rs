@@ -99,6 +99,9 @@ pub(super) fn service(
         };
         checker.verb(verb, &[ALWAYS, more]);
     }
+    if let Some(ours) = &service.ours {
+        checker.template(ours, &[ALWAYS, &["object"]]);
+    }
     checker.saved = service.verb("create").map(saved_in).unwrap_or_default();
     if let Some(wait) = &service.wait {
         let names: &[&[&str]] = &[ALWAYS, &["id", "object", "saved"]];
@@ -322,7 +325,10 @@ impl<'a> Checker<'a> {
         let Some(start) = whole.find(text) else { return span };
         let start = span.start as usize + start;
         let range = range.cloned().unwrap_or(0..text.len());
-        Span::new(span.source, start + range.start..start + range.end.max(range.start + 1))
+        // An end that is missing is shown at the last character.
+        let rest = text.get(range.start..).unwrap_or_default();
+        let least = range.start + rest.chars().next().map_or(0, char::len_utf8);
+        Span::new(span.source, start + range.start..start + range.end.max(least))
     }
 
     fn place_of(&self, text: &str, word: &str, span: Span) -> Span {

@@ -4,8 +4,8 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use crypto_box::aead::OsRng;
-use minijinja::value::{Serde, Value};
-use minijinja::{Environment, Error, ErrorKind};
+use minijinja::value::{Kwargs, Serde, StringInput, Value};
+use minijinja::{Environment, Error, ErrorKind, State};
 use sha1::{Digest as _, Sha1};
 use sha2::Sha256;
 
@@ -13,6 +13,13 @@ use crate::local::{Settings, path};
 
 /// Adds them; `files` looks where `settings` allow it.
 pub(super) fn add_to(environment: &mut Environment<'static>, settings: Settings) {
+    // These make something large of a small number.
+    for filter in ["batch", "format", "indent", "pprint", "slice"] {
+        environment.remove_filter(filter);
+    }
+    environment.add_filter("replace", replace);
+    environment.add_filter("join", join);
+    environment.add_filter("tojson", json);
     environment.add_filter("segments", segments);
     environment.add_filter("b64encode", |text: String| STANDARD.encode(text));
     environment.add_filter("b64decode", b64decode);
@@ -30,6 +37,42 @@ pub(super) fn add_to(environment: &mut Environment<'static>, settings: Settings)
 
 fn invalid(message: impl Into<std::borrow::Cow<'static, str>>) -> Error {
     Error::new(ErrorKind::InvalidOperation, message)
+}
+
+/// The longest text that a filter makes, in bytes.
+const TEXT_MAX: usize = 16 * 1024 * 1024;
+
+/// Refuses what would be a longer text.
+fn check_size(pieces: usize, of: usize) -> Result<(), Error> {
+    match pieces.saturating_mul(of) > TEXT_MAX {
+        true => Err(invalid("the text would be longer than 16 MiB")),
+        false => Ok(()),
+    }
+}
+
+fn replace(
+    state: &mut State,
+    text: StringInput<'_>,
+    from: StringInput<'_>,
+    to: StringInput<'_>,
+) -> Result<Value, Error> {
+    check_size(text.as_str().matches(from.as_str()).count(), to.as_str().len())?;
+    minijinja::filters::replace(state, text, from, to)
+}
+
+fn join(
+    state: &mut State,
+    items: &Value,
+    joiner: Option<StringInput<'_>>,
+    attribute: Option<&str>,
+    named: Kwargs,
+) -> Result<Value, Error> {
+    let length = match &joiner {
+        Some(joiner) => joiner.as_str().len(),
+        None => named.peek::<Option<String>>("d")?.map_or(0, |joiner| joiner.len()),
+    };
+    check_size(items.len().unwrap_or_default(), length)?;
+    minijinja::filters::join(state, items, joiner, attribute, named)
 }
 
 /// Bytes as lower-case hexadecimal text.

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::ops::Range;
 
-use minijinja::{Environment, Error, UndefinedBehavior};
+use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior};
 
 use super::functions;
 use crate::local::Settings;
@@ -12,7 +12,6 @@ use crate::local::Settings;
 pub(super) const FILTERS: &[&str] = &[
     "abs",
     "attr",
-    "batch",
     "bool",
     "capitalize",
     "chain",
@@ -23,9 +22,7 @@ pub(super) const FILTERS: &[&str] = &[
     "e",
     "first",
     "float",
-    "format",
     "groupby",
-    "indent",
     "int",
     "items",
     "join",
@@ -38,7 +35,6 @@ pub(super) const FILTERS: &[&str] = &[
     "map",
     "max",
     "min",
-    "pprint",
     "reject",
     "rejectattr",
     "replace",
@@ -47,7 +43,6 @@ pub(super) const FILTERS: &[&str] = &[
     "safe",
     "select",
     "selectattr",
-    "slice",
     "sort",
     "split",
     "string",
@@ -112,6 +107,7 @@ impl Language {
         text: &'a str,
         behavior: UndefinedBehavior,
     ) -> Result<minijinja::Expression<'a, 'static>, Error> {
+        check_length(text)?;
         let environment = match behavior {
             UndefinedBehavior::Chainable => &self.lenient,
             _ => &self.environment,
@@ -124,14 +120,41 @@ impl Language {
     /// # Errors
     /// When it is no expression.
     pub fn outline(&self, text: &str) -> Result<Outline, SyntaxError> {
-        let expression = self.environment.compile_expression_owned(text.to_owned());
+        let expression = check_length(text)
+            .and_then(|()| self.environment.compile_expression_owned(text.to_owned()));
         let expression = expression.map_err(|error| SyntaxError {
             message: error.detail().unwrap_or("it is no expression").to_owned(),
-            range: error.range(),
+            range: error.range().map(|range| whole_characters(text, &range)),
         })?;
         let names = expression.undeclared_variables(true);
         Ok(Outline { names, unknown_filters: unknown_filters(text) })
     }
+}
+
+/// The longest expression, in bytes. Minijinja bounds how deep brackets nest, but a chain of filters,
+/// fields or signs is as deep for it, and a longer one would be more than the stack holds.
+const EXPRESSION_MAX: usize = 1000;
+
+fn check_length(text: &str) -> Result<(), Error> {
+    if text.len() <= EXPRESSION_MAX {
+        return Ok(());
+    }
+    let message = format!("it is longer than {EXPRESSION_MAX} bytes");
+    Err(Error::new(ErrorKind::SyntaxError, message))
+}
+
+/// A range of bytes, widened to whole characters of `text`: minijinja counts bytes where it meets a
+/// character that means nothing to it.
+fn whole_characters(text: &str, range: &Range<usize>) -> Range<usize> {
+    let mut start = range.start.min(text.len());
+    while !text.is_char_boundary(start) {
+        start -= 1;
+    }
+    let mut end = range.end.clamp(start, text.len());
+    while !text.is_char_boundary(end) {
+        end += 1;
+    }
+    start..end
 }
 
 /// The filters in `text` that nobody knows. Minijinja notices them only when it meets them.
@@ -174,6 +197,51 @@ mod tests {
                 result.is_err_and(|error| error.kind() == minijinja::ErrorKind::UnknownFilter);
             assert!(!missing, "{filter}");
         }
+    }
+
+    #[test]
+    fn no_expression_is_too_deep() {
+        let language = Language::new(Settings::default());
+        for part in
+            ["-", "not ", "1+", "a.", "a|e|", "1 if 1 else ", "a or ", "(", "[", "1<", "'a'~"]
+        {
+            for length in [EXPRESSION_MAX, 1_000_000] {
+                let text = part.repeat(length / part.len() - 1) + "1";
+                let _ = language.outline(&text);
+                let compiled = language.compile(&text, UndefinedBehavior::Chainable);
+                let _ = compiled.and_then(|expression| expression.eval(()));
+            }
+        }
+    }
+
+    #[test]
+    fn no_text_is_too_large() {
+        let language = Language::new(Settings::default());
+        for text in [
+            "('x' * 1000000) | replace('x', 'y' * 1000000)",
+            "range(10000) | map('string') | join('x' * 100000)",
+            "range(10000) | map('string') | join(d='x' * 100000)",
+            "'a' | indent(1000000000)",
+            "'%099999999999d' | format(1)",
+            "[1] | batch(1000000000, 0) | list",
+            "[1] | slice(1000000000, 0) | list",
+            "1 | tojson(indent=1000000000)",
+        ] {
+            let expression = language.compile(text, UndefinedBehavior::Chainable).unwrap();
+            assert!(expression.eval(()).is_err(), "{text}");
+        }
+        let expression = language
+            .compile("['a', 'b'] | join('-') | replace('b', 'c')", UndefinedBehavior::Chainable);
+        assert_eq!(expression.unwrap().eval(()).unwrap().as_str(), Some("a-c"));
+    }
+
+    #[test]
+    fn a_place_is_one_of_whole_characters() {
+        let text = " … ";
+        let Err(error) = Language::new(Settings::default()).outline(text) else {
+            panic!("an ellipsis is an expression");
+        };
+        assert_eq!(text.get(error.range.unwrap()), Some("…"));
     }
 
     #[test]

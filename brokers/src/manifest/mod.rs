@@ -4,6 +4,7 @@ mod check;
 mod custody;
 mod example;
 mod fields;
+mod finding;
 mod functions;
 mod language;
 mod load;
@@ -19,7 +20,9 @@ pub use example::check_params;
 pub(crate) use functions::KEEP;
 pub use language::{Language, Outline, SyntaxError};
 pub use load::{Broken, File, Loaded, Manifest, Origin, load, read};
-pub use provider::{Auth, Errors, Limits, Marker, Paging, Provider, ProviderValue, Rate, Verify};
+pub use provider::{
+    Auth, Errors, Idempotency, Limits, Marker, Paging, Provider, ProviderValue, Rate, Verify,
+};
 pub use request::{Body, Part as BodyPart, Request, Step, Verb, Work};
 pub use schema::json_schema;
 pub use service::{

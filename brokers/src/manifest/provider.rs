@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use provision::diagnostic::Span;
 use provision::text::Node;
@@ -39,8 +40,8 @@ pub struct Provider {
     pub paging: BTreeMap<String, Paging>,
     /// What is published about rates.
     pub limits: Limits,
-    /// The header that makes a request repeatable.
-    pub idempotency_header: Option<String>,
+    /// What makes a request repeatable.
+    pub idempotency: Option<Idempotency>,
     /// What marks an object as ours.
     pub marker: Marker,
     /// Where the file's text is.
@@ -156,6 +157,15 @@ pub struct Rate {
     pub seconds: u64,
 }
 
+/// What makes a request repeatable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Idempotency {
+    /// The header that takes the key.
+    pub header: String,
+    /// How long the provider remembers a key.
+    pub lifetime: Duration,
+}
+
 /// What marks an object as made for an instance.
 #[derive(Clone, Debug)]
 pub struct Marker {
@@ -173,7 +183,6 @@ impl Provider {
         fields.required("name");
         fields.required("base_url");
         let defaults = fields.table("defaults", "defaults");
-        let idempotency = fields.table("idempotency", "idempotency");
         let provider = Self {
             id: id.to_owned(),
             name: fields.text("name").unwrap_or_default(),
@@ -196,13 +205,13 @@ impl Provider {
                 .map(|(entry, fields)| (entry.key.clone(), Paging::read(fields)))
                 .collect(),
             limits: fields.table("limits", "limits").map(Limits::read).unwrap_or_default(),
-            idempotency_header: idempotency.as_ref().and_then(|fields| fields.text("header")),
+            idempotency: fields.table("idempotency", "idempotency").and_then(Idempotency::read),
             marker: fields.table("marker", "marker").map(Marker::read).unwrap_or_default(),
             span: node.span,
             path: String::new(),
             text: Cow::Borrowed(""),
         };
-        for table in [defaults, idempotency].into_iter().flatten() {
+        if let Some(table) = defaults {
             table.done();
         }
         fields.done();
@@ -369,6 +378,16 @@ impl Default for Limits {
             reset_header: None,
             reset_is_epoch: true,
         }
+    }
+}
+
+impl Idempotency {
+    fn read(fields: Fields<'_>) -> Option<Self> {
+        fields.required("header");
+        let header = fields.text("header");
+        let lifetime = fields.count("lifetime").unwrap_or(24 * 60 * 60);
+        fields.done();
+        Some(Self { header: header?, lifetime: Duration::from_secs(lifetime) })
     }
 }
 

@@ -230,6 +230,12 @@ impl Request {
         line.map(|_| request)
     }
 
+    /// Whether it may change something.
+    #[must_use]
+    pub fn acts(&self) -> bool {
+        !matches!(self.method.as_str(), "GET" | "HEAD")
+    }
+
     /// Whether the answer is a list, be it one that comes whole.
     #[must_use]
     pub fn is_paged(&self) -> bool {

@@ -29,6 +29,7 @@ pub fn json_schema() -> Value {
                 ("steps", json!({ "type": "array", "items": { "$ref": "#/$defs/step" } })),
                 ("until_gone", flag("Done only when `read` says that it is gone.")),
                 ("by", words(FOUND_BY.iter().map(|(word, _)| *word))),
+                ("ours", expression("True of an object that bears our mark.")),
                 ("on", texts("Params whose change makes what is shown once anew.")),
                 ("ready", expression("True when it is ready.")),
                 ("failed", expression("True, or a text, when it never will be.")),
@@ -130,18 +131,24 @@ fn request_fields(more: &[(&str, Value)]) -> Map<String, Value> {
     all
 }
 
+fn limits() -> Value {
+    closed(
+        &[],
+        fields(&[
+            ("requests", count("Requests …")),
+            ("seconds", count("… in so many seconds.")),
+            ("concurrency", count("Requests at once.")),
+            ("timeout", count("Seconds for one request.")),
+            ("visible_within", count("Seconds until what was made is seen.")),
+            ("remaining_header", text("The header with the requests left.")),
+            ("reset_header", text("The header with when there are more.")),
+            ("reset", words(["epoch", "seconds"].into_iter())),
+            ("paths", json!({ "type": "array", "items": reference("verb") })),
+        ]),
+    )
+}
+
 fn provider() -> Value {
-    let limits = fields(&[
-        ("requests", count("Requests …")),
-        ("seconds", count("… in so many seconds.")),
-        ("concurrency", count("Requests at once.")),
-        ("timeout", count("Seconds for one request.")),
-        ("visible_within", count("Seconds until what was made is seen.")),
-        ("remaining_header", text("The header with the requests left.")),
-        ("reset_header", text("The header with when there are more.")),
-        ("reset", words(["epoch", "seconds"].into_iter())),
-        ("paths", json!({ "type": "array", "items": reference("verb") })),
-    ]);
     closed(
         &["name", "base_url"],
         fields(&[
@@ -180,8 +187,17 @@ fn provider() -> Value {
                     ]),
                 )),
             ),
-            ("limits", closed(&[], limits)),
-            ("idempotency", closed(&[], fields(&[("header", text("The header."))]))),
+            ("limits", limits()),
+            (
+                "idempotency",
+                closed(
+                    &["header"],
+                    fields(&[
+                        ("header", text("The header.")),
+                        ("lifetime", count("Seconds that a key is remembered; a day by default.")),
+                    ]),
+                ),
+            ),
             (
                 "marker",
                 closed(

@@ -44,6 +44,8 @@ pub struct Service {
     pub wait: Option<Wait>,
     /// How `find` tells it.
     pub found_by: Option<FoundBy>,
+    /// Whether an object that `find` found bears our mark.
+    pub ours: Option<Template>,
     /// Whether a removal is done only when `read` says it is gone.
     pub until_gone: bool,
     /// Whether what acts is done for one instance at a time: they write something they share.
@@ -226,6 +228,7 @@ impl Service {
             fields.required(key);
         }
         let (mut until_gone, mut found_by, mut recover_on) = (false, None, Vec::new());
+        let mut ours = None;
         let mut verbs = BTreeMap::new();
         for key in VERBS {
             let is_required = matches!(key, "create" | "read" | "delete");
@@ -238,7 +241,10 @@ impl Service {
             }
             match key {
                 "delete" => until_gone = table.flag("until_gone").unwrap_or(false),
-                "find" => found_by = table.word("by", FOUND_BY),
+                "find" => {
+                    found_by = table.word("by", FOUND_BY);
+                    ours = table.template("ours");
+                }
                 "recover" => recover_on = table.texts("on"),
                 _ => {}
             }
@@ -265,6 +271,7 @@ impl Service {
             id_rule: IdRule::read(&fields),
             wait: fields.table("wait", "wait").and_then(Wait::read),
             found_by,
+            ours,
             until_gone,
             exclusive: fields.flag("exclusive").unwrap_or(false),
             recover_on,

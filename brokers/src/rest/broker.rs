@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use provision::broker::orphan::Asked;
 use provision::broker::{
     Address, Broker, BrokerError, DeprovisionRequest, ErrorKind, FetchRequest, FindRequest, Live,
     OperationRequest, OperationState, PreflightRequest, Progress, ProvisionRequest, Provisioned,
@@ -12,7 +13,7 @@ use provision::value::{Outputs, Resolved};
 use serde_json::{Value, json};
 
 use super::exchange::Exchange;
-use super::look::taken;
+use super::look::{Sight, taken};
 use super::wait::{Operation, Readiness};
 use super::{RestBroker, shape};
 use crate::manifest::Manifest;
@@ -31,12 +32,8 @@ enum Made {
 
 /// A failure of a call that acts. Repeating was done where it is safe; the engine is not to repeat the
 /// whole.
-fn acted(mut error: BrokerError) -> BrokerError {
-    error.kind = match error.kind {
-        ErrorKind::Unavailable => ErrorKind::Failed,
-        kind => kind,
-    };
-    error
+fn acted(error: BrokerError) -> BrokerError {
+    BrokerError { is_final: true, ..error }
 }
 
 /// The id of what was made, and what the answer shows only once.
@@ -69,16 +66,19 @@ impl RestBroker {
         &self,
         exchange: &mut Exchange<'_>,
         manifest: &Manifest,
+        request: &ProvisionRequest,
     ) -> Result<Made, BrokerError> {
         let service = &manifest.service;
         let Some(create) = service.verb("create") else {
             return Err(BrokerError::new(ErrorKind::Unsupported, "it cannot be created"));
         };
+        let mut is_unsure = request.is_unsure;
         let mut attempt = 1;
         loop {
             exchange.object = None;
             exchange.acts = 0;
             exchange.done = 0;
+            exchange.last = None;
             let error = match exchange.run(create).await {
                 Ok(()) => {
                     self.settle_object(exchange);
@@ -90,16 +90,26 @@ impl RestBroker {
                 // Something was made, whatever failed afterwards.
                 return Err(BrokerError { kind: ErrorKind::Unknown, ..error });
             }
-            let find = service.verb("find").filter(|_| error.kind == ErrorKind::Unknown);
+            // What is in the way of a second attempt may be what the first one made.
+            let is_own = is_unsure && error.kind == ErrorKind::Conflict;
+            is_unsure |= error.kind == ErrorKind::Unknown;
+            let find = service.verb("find").filter(|_| is_own || error.kind == ErrorKind::Unknown);
             let Some(find) = find.filter(|_| attempt < CREATES_MAX) else { return Err(error) };
             tracing::info!(%error, "the outcome is unknown: looking for what was made");
+            // An answer that failed is repeated under its key for as long as the key is known.
+            let is_kept = exchange.last.as_ref().is_some_and(|(_, status)| *status >= 500);
             match self.look_long(exchange, manifest, find).await {
-                Ok(Some(_)) => return Ok(Made::Found),
-                Ok(None) => {}
+                Ok(Sight::Ours(_)) => return Ok(Made::Found),
+                Ok(Sight::Stranger) if is_own => return Err(error),
+                Ok(Sight::Stranger | Sight::Nothing) if !is_own => {}
+                Ok(_) => return Err(BrokerError { kind: ErrorKind::Unknown, ..error }),
                 // That it cannot be looked for makes its outcome no better known.
-                Err(_) => return Err(error),
+                Err(_) => return Err(BrokerError { kind: ErrorKind::Unknown, ..error }),
             }
             attempt += 1;
+            if is_kept {
+                exchange.key = Some(format!("{}-again-{attempt}", request.idempotency_key));
+            }
         }
     }
 
@@ -171,10 +181,11 @@ impl Broker for RestBroker {
         let manifest = self.manifest(&request.address)?;
         let _turn = self.turn(manifest).await;
         let mut exchange = self.about(manifest, &request.address, &request.params).await?;
+        exchange.asked = Asked::Provision;
         exchange.key = Some(request.idempotency_key.clone());
         exchange.scope.set("key", &Value::from(request.idempotency_key.as_str()));
         exchange.known.clone_from(&request.known);
-        let made = self.create(&mut exchange, manifest).await.map_err(|error| {
+        let made = self.create(&mut exchange, manifest, request).await.map_err(|error| {
             let error = created(error);
             match error.kind {
                 ErrorKind::Conflict if error.help.is_none() => {
@@ -317,7 +328,10 @@ impl Broker for RestBroker {
         };
         exchange.known.clone_from(&request.known);
         let found = match request.is_unsure {
-            true => self.look_long(&mut exchange, manifest, verb).await?,
+            true => match self.look_long(&mut exchange, manifest, verb).await? {
+                Sight::Ours(live) => Some(*live),
+                Sight::Stranger | Sight::Nothing => None,
+            },
             false => self.look(&mut exchange, manifest, verb).await?,
         };
         let Some(found) = found else { return Ok(None) };

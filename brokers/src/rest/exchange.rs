@@ -2,13 +2,14 @@
 
 use std::pin::Pin;
 
+use provision::broker::orphan::Asked;
 use provision::broker::{BrokerError, ErrorKind};
 use provision::value::as_text;
 use serde_json::{Map, Value};
 
 use super::session::{Session, Surroundings};
 use super::{failure, request};
-use crate::http::{Answer, Call, WAIT_MAX};
+use crate::http::{Answer, Call, WAIT_MAX, redact};
 use crate::manifest::{
     ExpressionError, KEEP, Language, Provider, Request, Scope, Step, Template, Verb, Work,
 };
@@ -45,6 +46,8 @@ pub(super) struct Exchange<'a> {
     pub(super) known: Vec<String>,
     /// Outputs that are secret.
     pub(super) secrets: Vec<&'a Template>,
+    /// What is asked for.
+    pub(super) asked: Asked,
     /// Requests sent so far that may have changed something.
     pub(super) acts: u32,
     /// Those of them that were answered well.
@@ -115,7 +118,7 @@ impl<'a> Exchange<'a> {
         let mut call = request::build(self, request)?;
         self.sign(&mut call);
         let answer = self.exchange(request, &call).await?;
-        self.done += u32::from(!matches!(call.method.as_str(), "GET" | "HEAD"));
+        self.done += u32::from(call.acts());
         self.take(request, &answer)?;
         // A list that comes as a whole is a list all the same.
         self.gather(request).map(drop)
@@ -123,14 +126,14 @@ impl<'a> Exchange<'a> {
 
     /// Gives a request that may change something its own idempotency key.
     fn sign(&mut self, call: &mut Call) {
-        if call.method == "GET" || call.method == "HEAD" {
+        if !call.acts() {
             return;
         }
         self.acts += 1;
-        if let (Some(header), Some(key)) = (&self.provider.idempotency_header, &self.key)
+        if let (Some(rule), Some(key)) = (&self.provider.idempotency, &self.key)
             && call.method == "POST"
         {
-            call.headers.push((header.clone(), format!("{key}-{}", self.acts)));
+            call.headers.push((rule.header.clone(), format!("{key}-{}", self.acts)));
             call.is_safe = true;
         }
     }
@@ -149,8 +152,11 @@ impl<'a> Exchange<'a> {
             let answer = self.session.client.send(call).await?;
             self.learn_secrets(request, &answer);
             if tracing::enabled!(tracing::Level::DEBUG) {
-                let body = answer.body.to_string();
-                let body = self.session.client.redactor.body(body.as_bytes());
+                let mut body = answer.body.clone();
+                if request.items.is_some() {
+                    redact::strangers(&mut body);
+                }
+                let body = self.session.client.redactor.body(body.to_string().as_bytes());
                 tracing::debug!(body = %body, "answer body");
             }
             if failure::is_busy(self, &answer) && asked < BUSY_MAX {

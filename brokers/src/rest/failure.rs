@@ -1,5 +1,6 @@
 //! What a provider's no means, in its own words.
 
+use provision::broker::orphan::{Asked, Body, Reply, left_behind};
 use provision::broker::{BrokerError, ErrorKind};
 use provision::value::as_text;
 use serde_json::Value;
@@ -49,7 +50,11 @@ pub(super) fn of_answer(exchange: &Exchange<'_>, call: &Call, answer: &Answer) -
         "" => String::new(),
         words => format!(": {words}"),
     };
-    let (what, kind, help) = meaning(exchange, call, answer);
+    let (what, mut kind, help) = meaning(exchange, call, answer);
+    if answer.is_unsure && exchange.asked == Asked::Provision {
+        // This one made nothing; what an attempt before it made is not known.
+        kind = ErrorKind::Unknown;
+    }
     let message = format!("{}: {what}, {}{code}{words}{id}", call.label(), answer.status);
     let message = exchange.session.client.redactor.text(&message);
     let error = BrokerError::new(kind, message);
@@ -70,6 +75,15 @@ fn plain(exchange: &Exchange<'_>, answer: &Answer) -> String {
         Value::String(text) => short(text),
         Value::Null => String::new(),
         other => short(&other.to_string()),
+    }
+}
+
+/// Whether something may have been made or changed although the answer is a failure.
+fn may_have_acted(exchange: &Exchange<'_>, call: &Call, answer: &Answer) -> bool {
+    let reply = Reply::Answer { status: answer.status, body: Body::Sound };
+    match exchange.asked {
+        Asked::Provision if call.acts() => left_behind(Asked::Provision, reply).is_some(),
+        _ => !call.is_safe && answer.status != 408,
     }
 }
 
@@ -116,13 +130,13 @@ fn meaning(
         }
         402 => {
             let help = format!("{} wants it paid for, or a larger plan.", provider.name);
-            ("not in the plan", ErrorKind::Failed, Some(help))
+            ("not in the plan", ErrorKind::Invalid, Some(help))
         }
         429 => {
             let help = format!("{} limits requests; try again later.", provider.name);
             ("too many requests", ErrorKind::Unavailable, Some(help))
         }
-        408 | 500.. if call.is_safe => {
+        408 | 500.. if !may_have_acted(exchange, call, answer) => {
             let help = format!("Try again later, or look at {}'s status page.", provider.name);
             ("the provider failed", ErrorKind::Unavailable, Some(help))
         }

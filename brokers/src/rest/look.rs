@@ -9,6 +9,16 @@ use super::RestBroker;
 use super::exchange::{Exchange, is_true};
 use crate::manifest::{Manifest, Verb};
 
+/// What was seen where a lost create may have made something.
+pub(super) enum Sight {
+    /// What it may have made.
+    Ours(Box<Live>),
+    /// Something that it did not make.
+    Stranger,
+    /// Nothing.
+    Nothing,
+}
+
 impl RestBroker {
     /// Reads an instance; `None` when it is gone.
     pub(super) async fn read(
@@ -90,22 +100,31 @@ impl RestBroker {
         exchange.live(&manifest.service, &id).map(Some)
     }
 
+    /// Whether the object in scope may be what a lost create made: where objects bear our mark, one
+    /// without it is somebody else's.
+    fn is_ours(&self, exchange: &Exchange<'_>, manifest: &Manifest) -> Result<bool, BrokerError> {
+        let Some(ours) = &manifest.service.ours else { return Ok(true) };
+        Ok(is_true(exchange.value(ours)?.as_ref()))
+    }
+
     /// Looks for what a lost create may have made, for as long as the provider may hide it.
     pub(super) async fn look_long(
         &self,
         exchange: &mut Exchange<'_>,
         manifest: &Manifest,
         verb: &Verb,
-    ) -> Result<Option<Live>, BrokerError> {
+    ) -> Result<Sight, BrokerError> {
         let patience = Duration::from_secs(self.provider.limits.visible_within);
         let mut waited = Duration::ZERO;
         let mut pause = Duration::from_secs(1);
         loop {
             if let Some(live) = self.look(exchange, manifest, verb).await? {
-                return Ok(Some(live));
+                // Where a stranger stands, nothing of ours can be.
+                let is_ours = self.is_ours(exchange, manifest)?;
+                return Ok(if is_ours { Sight::Ours(Box::new(live)) } else { Sight::Stranger });
             }
             if waited >= patience {
-                return Ok(None);
+                return Ok(Sight::Nothing);
             }
             let pause_now = pause.min(patience - waited);
             self.around.timer.sleep(pause_now).await;

@@ -16,7 +16,9 @@ mod wait;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
+use provision::broker::orphan::Asked;
 use provision::broker::{Address, BrokerError, ErrorKind, Service};
+use provision::name::is_ref;
 use provision::value::{Resolved, as_text};
 use serde_json::{Map, Value, json};
 use tokio::sync::OnceCell;
@@ -152,6 +154,7 @@ impl RestBroker {
             key: None,
             known: Vec::new(),
             secrets: Vec::new(),
+            asked: Asked::Look,
             acts: 0,
             done: 0,
         })
@@ -188,14 +191,14 @@ impl RestBroker {
         for (key, name) in words {
             exchange.scope.set(key, &Value::from(name.as_str()));
         }
-        let marker = self.marker(&exchange)?;
+        let marker = self.marker(&exchange, address.project.as_str())?;
         exchange.scope.set("marker", &Value::from(marker));
         exchange.scope.set("saved", &json!({}));
         Ok(exchange)
     }
 
     /// Our mark on what is made for an instance. Different instances have different ones.
-    fn marker(&self, exchange: &Exchange<'_>) -> Result<String, BrokerError> {
+    fn marker(&self, exchange: &Exchange<'_>, project: &str) -> Result<String, BrokerError> {
         let rule = &self.provider.marker;
         let whole = rule.format.render(&self.language, &exchange.scope, as_text);
         let whole = whole.map_err(|error| exchange.expression(&error))?;
@@ -205,10 +208,12 @@ impl RestBroker {
         })?;
         let clean = pattern.replace_all(&whole, "-");
         let is_whole = whole.ends_with(|c: char| c.is_ascii_alphanumeric());
-        if clean == whole && is_whole && whole.chars().count() <= rule.max {
+        // A stage and a ref hold no separator; a project that does would read as another's stage.
+        let is_plain = is_ref(project);
+        if clean == whole && is_whole && is_plain && whole.chars().count() <= rule.max {
             return Ok(whole);
         }
-        let digest = provision::digest::of_bytes(whole.as_bytes());
+        let digest = provision::digest::of_bytes(format!("{project}\0{whole}").as_bytes());
         let digest = digest.trim_start_matches("sha256:").get(..10).unwrap_or_default();
         let kept: String = clean.chars().take(rule.max.saturating_sub(11)).collect();
         Ok(format!("{kept}-{digest}"))

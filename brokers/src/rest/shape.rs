@@ -1,8 +1,7 @@
 //! A manifest's service as the engine knows services, and objects as it knows what is live.
 
 use provision::broker::{
-    BrokerError, ErrorKind, Finding, Live, OnChange, OutputSchema, Plans, ReplaceOrder,
-    UpdateRequest,
+    BrokerError, ErrorKind, Live, OnChange, OutputSchema, Plans, ReplaceOrder, UpdateRequest,
 };
 use provision::name::Name;
 use provision::value::{Outputs, Resolved, as_text};
@@ -38,10 +37,7 @@ pub(super) fn service(manifest: &Manifest) -> provision::broker::Service {
         name_bounds: rules.name.bounds,
         on_rename: rules.name.on_change,
         replace_order: rules.replace.unwrap_or(standard),
-        finding: match rules.verb("find") {
-            Some(_) => Finding::Supported,
-            None => Finding::Never,
-        },
+        finding: manifest.finding(),
         journal_only: false,
         deadline: rules.deadline,
         stateful: rules.stateful,
@@ -131,8 +127,10 @@ impl Exchange<'_> {
             let Some(value) = self.shown(&rule.value)?.filter(|value| !value.is_null()) else {
                 continue;
             };
-            if rule.sensitive {
-                self.session.client.redactor.add_value(&value);
+            let redactor = &self.session.client.redactor;
+            // Some repeat the credential, or what they were given.
+            if rule.sensitive || redactor.is_in(&value) {
+                redactor.add_value(&value);
                 outputs = outputs.with_secret(&rule.key, value);
             } else {
                 outputs = outputs.with(&rule.key, value);

@@ -27,13 +27,17 @@ const MISTAKES: &[(&str, &str, &str, u8)] = &[
     ("hetzner-server", "{{ object.name == name }}", "{{ object.name == 'x' ~ name }}", 8),
     ("hetzner-server", "{{ object.name == name }}", "{{ object.name == 'x' ~ name }}", 9),
     ("cloudflare-d1", "{{ object.name == name }}", "{{ false }}", 12),
-    // An output that is not said to be secret shows a secret param.
+    // What bears somebody else's mark is taken for ours.
+    ("hetzner-server", ".prov | default('') == marker", ".prov | default('') != 'x'", 13),
+    // What it is found by is what it is called now.
     (
-        "vercel-env",
-        "\"{{ object.id }}\"\n\n[outputs.key]",
-        "\"{{ object.value }}\"\n\n[outputs.key]",
-        10,
+        "digitalocean-droplet",
+        "tags       = \"{{ (params.tags | default([])) + [marker] }}\"\n",
+        "",
+        14,
     ),
+    // An id shows a secret param. An output that does is sealed, whatever its manifest says.
+    ("vercel-env", "env     = \"{{ object.id }}\"", "env     = \"{{ object.value }}\"", 10),
     // An update sends less than what changes in place.
     ("neon-database", "owner_name = \"{{ params.owner }}\" } }\nsafe", "no = true } }\nsafe", 11),
 ];

@@ -5,6 +5,7 @@
 #![cfg(test)]
 
 mod bite;
+mod orphans;
 
 use std::collections::BTreeMap;
 use std::path::Path;

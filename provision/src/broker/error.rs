@@ -39,12 +39,15 @@ pub struct BrokerError {
     pub help: Option<String>,
     /// How long the provider asks to wait before the next attempt.
     pub retry_after: Option<Duration>,
+    /// Whether the broker has tried as often as makes sense: then nobody tries it again.
+    pub is_final: bool,
 }
 
 impl BrokerError {
     /// A failure of `kind` that reads `message`.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), help: None, retry_after: None }
+        let message = message.into();
+        Self { kind, message, help: None, retry_after: None, is_final: false }
     }
 
     /// The same failure with what to do next.

@@ -1,7 +1,9 @@
 //! The port to the providers: what a broker can do, in the shape of the Open Service Broker API v2.17.
 
 mod error;
+mod finding;
 mod misfit;
+pub mod orphan;
 mod request;
 mod service;
 
@@ -10,12 +12,13 @@ use async_trait::async_trait;
 use crate::value::Resolved;
 
 pub use error::{BrokerError, ErrorKind};
+pub use finding::{Finding, Way};
 pub use request::{
     Address, DeprovisionRequest, FetchRequest, FindRequest, Live, OperationRequest, OperationState,
     PreflightRequest, Previous, Progress, ProvisionRequest, Provisioned, UpdateRequest,
 };
 pub use service::{
-    Catalog, Finding, KINDS, OnChange, OutputSchema, Param, ParamType, Plans, ReplaceOrder, Service,
+    Catalog, KINDS, OnChange, OutputSchema, Param, ParamType, Plans, ReplaceOrder, Service,
 };
 
 /// Provisions the services of its catalogue at a provider.
@@ -92,7 +95,7 @@ pub trait Broker: Send + Sync {
     /// Looks for the object that a `provision` with these values would make or has made.
     ///
     /// # Errors
-    /// [`ErrorKind::Unsupported`] when the service is [`Finding::Never`].
+    /// [`ErrorKind::Unsupported`] when the service's [`Finding`] cannot look.
     async fn find(&self, request: &FindRequest) -> Result<Option<Live>, BrokerError> {
         Err(BrokerError::unsupported(&request.address, "finding an instance by its name"))
     }

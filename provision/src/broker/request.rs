@@ -33,6 +33,9 @@ pub struct ProvisionRequest {
     pub idempotency_key: String,
     /// Ids of objects that the journal holds: neither foreign nor what this creation made.
     pub known: Vec<String>,
+    /// Whether it was asked for before and nobody knows how that ended: what stands in its way may be
+    /// what that made.
+    pub is_unsure: bool,
 }
 
 /// What the journal knows of an instance before a change.

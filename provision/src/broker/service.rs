@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::Broker;
+use super::{Broker, Finding};
 use crate::digest::{self, DigestError};
 use crate::name::Name;
 
@@ -271,15 +271,6 @@ pub enum ReplaceOrder {
     CreateFirst,
     /// The old one has to go before the new one can be made.
     DeleteFirst,
-}
-
-/// How an instance is found again after the answer to its creation was lost.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Finding {
-    /// By the idempotency key, a tag or a unique name, through [`Broker::find`].
-    Supported,
-    /// There is no way: the outcome stays unknown until a person looks.
-    Never,
 }
 
 /// An output of a service.

@@ -1,7 +1,8 @@
 //! References and interpolation inside the strings of a config.
 //!
 //! `@ref.key` as a whole string is a reference; `${ref.key}`, `${var.x}`, `${env.X}` and `${stage}`
-//! interpolate inside text. `@@` at the start and `$${` anywhere write the characters themselves.
+//! interpolate inside text. `@@` at the start and `$${` anywhere write the characters themselves;
+//! `${$}` writes a dollar, which before `${` can be written in no other way.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -111,6 +112,49 @@ pub fn escape(text: &str) -> Cow<'_, str> {
     Cow::Owned(if at { format!("@{body}") } else { body })
 }
 
+/// Writes an expression part by part, so that [`parse`] reads just that: text that comes from
+/// somewhere else never becomes an expression by what stands beside it.
+#[derive(Debug, Default)]
+pub struct Writer {
+    whole: String,
+    /// The text since the last expression.
+    text: String,
+}
+
+impl Writer {
+    /// Adds text that means nothing.
+    pub fn text(&mut self, text: &str) {
+        self.text.push_str(text);
+    }
+
+    /// Adds a part.
+    pub fn segment(&mut self, segment: &Segment<'_>) {
+        let written = match segment {
+            Segment::Text(text) => return self.text(text),
+            Segment::Output(output) => format!("${{{}.{}}}", output.reference, output.key),
+            Segment::Var(name) => format!("${{var.{name}}}"),
+            Segment::Env(name) => format!("${{env.{name}}}"),
+            Segment::Stage => "${stage}".to_owned(),
+        };
+        // A dollar right before `${` would take its meaning from it.
+        let text = std::mem::take(&mut self.text);
+        let before = text.trim_end_matches('$');
+        self.whole.push_str(&before.replace("${", "$${"));
+        self.whole.push_str(&DOLLAR.repeat(text.len() - before.len()));
+        self.whole.push_str(&written);
+    }
+
+    /// The expression.
+    #[must_use]
+    pub fn finish(mut self) -> String {
+        self.whole.push_str(&self.text.replace("${", "$${"));
+        if self.whole.starts_with('@') { format!("@{}", self.whole) } else { self.whole }
+    }
+}
+
+/// A dollar, also where `${` follows.
+const DOLLAR: &str = "${$}";
+
 fn segments(body: &str, offset: usize) -> Result<Vec<Segment<'_>>, ExpressionError> {
     let mut segments = Vec::new();
     let (mut rest, mut position) = (body, offset);
@@ -141,8 +185,10 @@ fn segments(body: &str, offset: usize) -> Result<Vec<Segment<'_>>, ExpressionErr
 }
 
 fn segment(inside: &str, range: Range<usize>) -> Result<Segment<'_>, ExpressionError> {
-    if inside == "stage" {
-        return Ok(Segment::Stage);
+    match inside {
+        "stage" => return Ok(Segment::Stage),
+        "$" => return Ok(Segment::Text("$")),
+        _ => {}
     }
     if let Some(name) = inside.strip_prefix("var.").filter(|name| is_key(name)) {
         return Ok(Segment::Var(name));
@@ -204,6 +250,24 @@ mod tests {
         check("@@db.id", &expect![[r#"Literal("@db.id")"#]]);
         check("a $${x} b", &expect![[r#"Literal("a ${x} b")"#]]);
         check("$$${stage}", &expect![[r#"Literal("$${stage}")"#]]);
+    }
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        let mut writer = Writer::default();
+        writer.text("@a$");
+        writer.text("{b.c} $$");
+        writer.segment(&Segment::Stage);
+        writer.text("${");
+        let written = writer.finish();
+        assert_eq!(written, "@@a$${b.c} ${$}${$}${stage}$${");
+        check(
+            &written,
+            &expect![[
+                r#"Template([Text("@a"), Text("${"), Text("b.c} "), Text("$"), Text("$"), Stage, Text("${")])"#
+            ]],
+        );
+        check("${$}{a.b}", &expect![[r#"Literal("${a.b}")"#]]);
     }
 
     #[test]

@@ -1,11 +1,10 @@
 //! What is known before anything runs: the stage, the variables and the environment.
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::expression::{self, Expression, Segment};
+use super::expression::{self, Expression, Segment, Writer};
 use crate::diagnostic::{Diagnostic, Diagnostics, Span};
 use crate::name::{Name, closest};
 use crate::text::{Entry, Kind, Node};
@@ -109,25 +108,27 @@ impl<'a> Settler<'a> {
         if let [Segment::Var(name)] = segments {
             return self.var(name, span);
         }
-        let mut text = String::new();
+        let mut writer = Writer::default();
         for segment in segments {
-            text.push_str(&self.segment(segment, span));
+            self.segment(segment, span, &mut writer);
         }
-        // What was filled in must not turn text into a reference.
-        Value::String(if text.starts_with('@') { format!("@{text}") } else { text })
+        Value::String(writer.finish())
     }
 
-    fn segment<'s>(&mut self, segment: &Segment<'s>, span: Span) -> Cow<'s, str> {
+    fn segment(&mut self, segment: &Segment<'_>, span: Span, writer: &mut Writer) {
         match segment {
-            Segment::Text(text) => Cow::Owned(text.replace("${", "$${")),
-            Segment::Stage => Cow::Owned(self.scope.stage.clone()),
+            Segment::Text(_) => writer.segment(segment),
+            Segment::Stage => writer.text(&self.scope.stage),
             Segment::Var(name) => {
+                // A variable is settled already: text, and the environment as written.
                 let text = as_text(&self.var(name, span));
-                // A variable is settled text already; only its escape for a leading `@` goes.
-                Cow::Owned(match text.strip_prefix('@') {
-                    Some(rest) if rest.starts_with('@') => rest.to_owned(),
-                    _ => text,
-                })
+                match expression::parse(&text) {
+                    Ok(Expression::Literal(text)) => writer.text(&text),
+                    Ok(Expression::Template(parts)) => {
+                        parts.iter().for_each(|part| writer.segment(part));
+                    }
+                    Ok(Expression::Reference(_)) | Err(_) => writer.text(&text),
+                }
             }
             Segment::Env(name) => {
                 if !self.scope.env.contains_key(*name) {
@@ -141,11 +142,11 @@ impl<'a> Settler<'a> {
                     );
                 }
                 self.env_used.insert((*name).to_owned());
-                Cow::Owned(format!("${{env.{name}}}"))
+                writer.segment(segment);
             }
             Segment::Output(output) => {
                 self.read(output.reference, output.key, span);
-                Cow::Owned(format!("${{{}.{}}}", output.reference, output.key))
+                writer.segment(segment);
             }
         }
     }
@@ -178,13 +179,13 @@ pub fn fill_env(text: &str, env: &BTreeMap<Name, String>) -> String {
     let Ok(Expression::Template(segments)) = expression::parse(text) else {
         return text.to_owned();
     };
-    segments
-        .iter()
-        .map(|segment| match segment {
-            Segment::Text(text) => text.replace("${", "$${"),
-            Segment::Env(name) => env.get(*name).cloned().unwrap_or_default(),
-            Segment::Output(output) => format!("${{{}.{}}}", output.reference, output.key),
-            Segment::Var(_) | Segment::Stage => String::new(),
-        })
-        .collect()
+    let mut writer = Writer::default();
+    for segment in segments {
+        match segment {
+            Segment::Env(name) => writer.text(env.get(name).map_or("", String::as_str)),
+            Segment::Text(_) | Segment::Output(_) => writer.segment(&segment),
+            Segment::Var(_) | Segment::Stage => {}
+        }
+    }
+    writer.finish()
 }

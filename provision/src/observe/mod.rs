@@ -3,7 +3,7 @@
 mod preflight;
 mod refresh;
 
-use std::cell::RefCell;
+use std::cell::{LazyCell, RefCell};
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use futures_util::stream::{self, StreamExt as _};
@@ -13,10 +13,11 @@ use crate::broker::{
     Address, BrokerError, ErrorKind, FetchRequest, FindRequest, Live, OnChange, Previous, Service,
 };
 use crate::config::{Desired, InstanceSpec};
+use crate::mask::Mask;
 use crate::name::Name;
 use crate::plan::{Lookup, fill, with_defaults};
 use crate::state::{Instance, Journal};
-use crate::value::{MASK, Output, Outputs, Resolved, as_text, cover_both, same};
+use crate::value::{MASK, Output, Outputs, Resolved, as_text, same};
 use crate::world::World;
 
 pub use preflight::preflight;
@@ -270,12 +271,14 @@ pub(crate) fn differing(
     secrets: &[String],
 ) -> Vec<(Name, Value, Value)> {
     let mut differing = Vec::new();
+    // Most often nothing differs, and nothing has to be masked.
+    let mask = LazyCell::new(|| Mask::of(secrets.iter().map(String::as_str)));
     for (key, shown) in &shown.0 {
         let Some(given) = given.get(key).filter(|given| !same(given, shown)) else { continue };
         let param = service.and_then(|service| service.param(key));
         let (given, shown) = match param.is_some_and(|param| param.sensitive) {
             true => (Value::from(MASK), Value::from(MASK)),
-            false => cover_both(given, shown, secrets),
+            false => mask.cover_both(given, shown),
         };
         differing.push((Name::from(key.as_str()), given, shown));
     }

@@ -100,7 +100,10 @@ impl<'a> Planner<'a> {
         }
         let entry = own.or(moved);
         let protected = is_protected(spec, service) || entry.is_some_and(|entry| entry.protected);
+        let makes = matches!(decision.work, Work::Provision | Work::Replace(_));
+        let maker = service.filter(|service| makes && !service.journal_only);
         self.steps.push(Step {
+            finding: maker.map(|service| service.finding.clone()),
             reference: spec.reference.clone(),
             service: spec.service.clone(),
             name: spec.name.clone(),

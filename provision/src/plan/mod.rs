@@ -8,12 +8,13 @@ mod inputs;
 mod order;
 mod reason;
 mod removal;
+mod saved;
 
 use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
 
-use crate::broker::{Catalog, ReplaceOrder};
+use crate::broker::{Catalog, Finding, ReplaceOrder};
 use crate::config::Desired;
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::name::Name;
@@ -25,6 +26,7 @@ pub use inputs::{Inputs, Lookup, fill, of as inputs_of, with_defaults};
 pub use order::{Task, TaskKind, Tasks};
 pub use reason::Reason;
 pub use removal::teardown;
+pub use saved::{Basis, SavedPlan, SavedPlanError, Stale, read_saved, write_saved};
 
 /// What happens to an instance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -145,6 +147,9 @@ pub struct Step {
     pub work: Work,
     /// The position of its spec in the desired state; `None` when it is not declared.
     pub spec: Option<usize>,
+    /// How what it makes is found again should the answer get lost; `None` when it makes nothing
+    /// outside the journal.
+    pub finding: Option<Finding>,
     /// Whether it is protected: then destroying it takes force.
     pub protected: bool,
 }

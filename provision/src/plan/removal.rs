@@ -53,6 +53,7 @@ fn leftover(declared: &Step, journal: &Journal) -> Option<Step> {
     Some(Step {
         reference: declared.reference.clone(),
         moved_from: declared.moved_from.clone(),
+        finding: None,
         ..step(entry, Action::Deprovision, Reason::Leftover, Work::Clear)
     })
 }
@@ -89,6 +90,7 @@ fn step(entry: &Instance, action: Action, reason: Reason, work: Work) -> Step {
         changes: Vec::new(),
         depends_on: entry.depends_on.clone(),
         moved_from: None,
+        finding: None,
         work,
         spec: None,
         protected: entry.protected,

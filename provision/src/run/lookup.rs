@@ -1,7 +1,7 @@
 //! Looks for objects that may be there: before a creation, and after one whose end is not known.
 
 use super::worker::{Resolution, Shared, TaskError, conflict, key_of};
-use crate::broker::{BrokerError, ErrorKind, FindRequest, Live};
+use crate::broker::{BrokerError, ErrorKind, FindRequest, Live, Previous};
 use crate::name::Name;
 use crate::observe;
 use crate::state::{Deposed, Instance, Status};
@@ -19,7 +19,7 @@ impl Shared<'_> {
         // What is to be replaced stands there too, and is ours.
         let current = old.filter(|old| old.exists() && old.service == resolution.spec.service);
         let known = current.map(|old| old.instance_id.clone()).into_iter().collect();
-        let live = match self.find_beside(resolution, None, known).await {
+        let live = match self.find_beside(resolution, known).await {
             Ok(Some(live)) => live,
             Ok(None) => return Ok(None),
             Err(error) if error.kind == ErrorKind::Unsupported => return Ok(None),
@@ -39,35 +39,55 @@ impl Shared<'_> {
         self.holder(&Instance { instance_id: live.instance_id, ..self.entry_of(resolution) })
     }
 
+    /// Looks for what is declared; it may be what the journal holds.
     pub(super) async fn find(
         &self,
         resolution: &Resolution<'_>,
-        begun: Option<&Instance>,
     ) -> Result<Option<Live>, BrokerError> {
-        // What is read from outside may be what the journal holds; what was lost is not.
-        let known = match begun {
-            Some(_) => self.known_ids(resolution),
-            None => Vec::new(),
+        self.find_beside(resolution, Vec::new()).await
+    }
+
+    /// Looks for what an interrupted creation made, and says of what it was made: what was declared
+    /// then, which need not be what is declared now.
+    pub(super) async fn find_begun(
+        &self,
+        resolution: &Resolution<'_>,
+        entry: &Instance,
+        begun: &Instance,
+    ) -> Result<Option<(Live, Previous)>, BrokerError> {
+        let is_same = begun.inputs.is_some() && begun.inputs == entry.inputs;
+        let previous = match is_same {
+            true => resolution.as_previous(),
+            false => self.previous(begun),
         };
-        self.find_beside(resolution, begun, known).await
+        let mut address = resolution.address.clone();
+        address.name = previous.name.clone().unwrap_or(address.name);
+        let request = FindRequest {
+            address,
+            params: previous.params.clone(),
+            // Once it was accepted, its id is known.
+            instance_id: begun.exists().then(|| begun.instance_id.clone()),
+            idempotency_key: Some(key_of(begun)),
+            is_unsure: begun.status != Status::Failed,
+            known: self.known_ids(resolution),
+        };
+        let found = self.broker(&resolution.spec.service)?.find(&request).await?;
+        Ok(found.map(|live| (live, previous)))
     }
 
     /// Looks for an object that is none of `known`.
     async fn find_beside(
         &self,
         resolution: &Resolution<'_>,
-        begun: Option<&Instance>,
         known: Vec<String>,
     ) -> Result<Option<Live>, BrokerError> {
-        let accepted = begun.filter(|begun| begun.exists());
         let request = FindRequest {
             known,
             address: resolution.address.clone(),
             params: resolution.params.clone(),
-            // Once it was accepted, its id is known.
-            instance_id: accepted.map(|begun| begun.instance_id.clone()),
-            idempotency_key: begun.map(key_of),
-            is_unsure: begun.is_some_and(|begun| begun.status != Status::Failed),
+            instance_id: None,
+            idempotency_key: None,
+            is_unsure: false,
         };
         self.broker(&resolution.spec.service)?.find(&request).await
     }

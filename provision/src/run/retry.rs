@@ -17,7 +17,7 @@ const POLL_MAX: Duration = Duration::from_secs(15);
 /// be none. Only calls of which nothing happened are repeated.
 #[must_use]
 pub fn pause(error: &BrokerError, attempt: u32) -> Option<Duration> {
-    if error.kind != ErrorKind::Unavailable || attempt >= ATTEMPTS_MAX {
+    if error.kind != ErrorKind::Unavailable || error.is_final || attempt >= ATTEMPTS_MAX {
         return None;
     }
     let growing = Duration::from_millis(500).saturating_mul(1 << attempt.min(16));

@@ -1,18 +1,19 @@
 //! The secrets a run has met: opened once, recognised in outputs, masked in messages.
 
 use std::cell::RefCell;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use serde_json::Value;
 
+use crate::mask::Mask;
 use crate::state::Sealed;
-use crate::value::{INSIDE_LENGTH_MIN, MASK, as_text};
+use crate::value::as_text;
 use crate::world::{Ids, Vault, VaultError};
 
 #[derive(Default)]
 pub(super) struct Secrets {
     opened: RefCell<HashMap<String, Value>>,
-    texts: RefCell<HashSet<String>>,
+    mask: RefCell<Mask>,
 }
 
 impl Secrets {
@@ -48,22 +49,12 @@ impl Secrets {
 
     /// Remembers texts that must not appear in messages.
     pub(super) fn note(&self, texts: &[String]) {
-        let mut known = self.texts.borrow_mut();
-        for text in texts.iter().filter(|text| !text.is_empty()) {
-            if !known.contains(text) {
-                known.insert(text.clone());
-            }
-        }
+        let mut mask = self.mask.borrow_mut();
+        texts.iter().for_each(|text| mask.add(text));
     }
 
     /// `text` with every known secret masked.
     pub(super) fn redact(&self, text: &str) -> String {
-        let mut clean = text.to_owned();
-        for secret in self.texts.borrow().iter().filter(|s| s.len() >= INSIDE_LENGTH_MIN) {
-            if clean.contains(secret.as_str()) {
-                clean = clean.replace(secret.as_str(), MASK);
-            }
-        }
-        clean
+        self.mask.borrow().text(text)
     }
 }

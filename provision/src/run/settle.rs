@@ -7,7 +7,7 @@ use super::retry;
 use super::worker::{Resolution, Shared, TaskError};
 use crate::broker::{
     BrokerError, DeprovisionRequest, ErrorKind, FindRequest, Finding, Live, OperationRequest,
-    OperationState, Previous, Progress, Provisioned, UpdateRequest,
+    OperationState, Previous, Progress, Provisioned, Service, UpdateRequest,
 };
 use crate::name::Name;
 use crate::observe;
@@ -20,7 +20,16 @@ pub(super) async fn provision(
     resolution: &Resolution<'_>,
     entry: Instance,
 ) -> Result<Outcome, TaskError> {
-    let request = shared.provision_request(resolution, &entry);
+    ask(shared, resolution, entry, false).await
+}
+
+async fn ask(
+    shared: &Shared<'_>,
+    resolution: &Resolution<'_>,
+    entry: Instance,
+    is_unsure: bool,
+) -> Result<Outcome, TaskError> {
+    let request = shared.provision_request(resolution, &entry, is_unsure);
     let broker = shared.broker(&resolution.spec.service)?;
     let mut attempt = 1;
     let answer = loop {
@@ -40,12 +49,20 @@ pub(super) async fn provision(
             let accepted = accepted(shared, entry, operation, instance_id).await?;
             wait(shared, resolution, accepted, retry_after).await
         }
-        Err(error) => Err(failed(shared, entry, error).await?),
+        Err(error) => {
+            let is_final = shared.service(&entry.service)?.finding == Finding::Never;
+            let error = match error.kind {
+                ErrorKind::Unknown if is_final => error.help(ways_on(&entry.reference)),
+                _ => error,
+            };
+            Err(failed(shared, entry, error).await?)
+        }
     }
 }
 
 /// Goes on with a creation of which it is not known whether it was asked for: takes over what it
-/// made, or else `entry` is what is to be made now.
+/// made, or else `entry` is what is to be made now. The provider is asked first by the idempotency
+/// key, then in the other ways of the service.
 pub(super) async fn resume(
     shared: &Shared<'_>,
     resolution: &Resolution<'_>,
@@ -56,26 +73,47 @@ pub(super) async fn resume(
     if service.journal_only {
         return provision(shared, resolution, entry).await;
     }
-    let found = match service.finding {
-        Finding::Supported => shared.find(resolution, Some(begun)).await,
-        Finding::Never => Err(BrokerError::new(ErrorKind::Unsupported, "")),
+    let is_unsure = begun.status != Status::Failed;
+    if is_repeatable(shared, service, (&entry, begun)) {
+        shared.recorder.record(Event::Begin(Box::new(entry.clone()))).await?;
+        return ask(shared, resolution, entry, is_unsure).await;
+    }
+    let found = match service.finding.can_look() {
+        true => shared.find_begun(resolution, &entry, begun).await,
+        // The provider said that it failed; there is no way to look whether half of it is there.
+        false if !is_unsure => Ok(None),
+        false => return Err(unknown_outcome(&resolution.spec.reference).into()),
     };
     match found {
-        Ok(Some(live)) => complete(shared, resolution, entry, live).await,
+        Ok(Some((live, previous))) => complete(shared, resolution, entry, (live, previous)).await,
         Ok(None) => {
             shared.recorder.record(Event::Begin(Box::new(entry.clone()))).await?;
-            provision(shared, resolution, entry).await
+            ask(shared, resolution, entry, is_unsure).await
         }
-        Err(error) if is_unsupported(&error) && begun.status == Status::Failed => {
-            // The provider said that it failed; there is no way to look whether half of it is there.
+        Err(error) if is_unsupported(&error) && is_unsure => {
+            Err(unknown_outcome(&resolution.spec.reference).into())
+        }
+        Err(error) if is_unsupported(&error) => {
             shared.recorder.record(Event::Begin(Box::new(entry.clone()))).await?;
             provision(shared, resolution, entry).await
-        }
-        Err(error) if error.kind == ErrorKind::Unsupported => {
-            Err(unknown_outcome(&resolution.spec.reference).into())
         }
         Err(error) => Err(error.into()),
     }
+}
+
+/// Whether the creation can be asked for once more under the key that it was begun with: what it made
+/// is answered then, with all that is shown once, and nothing is made twice.
+fn is_repeatable(shared: &Shared<'_>, service: &Service, both: (&Instance, &Instance)) -> bool {
+    let (entry, begun) = both;
+    let (Some(lifetime), Some(now), Some(then)) =
+        (service.finding.repeatable_for(), entry.operation.as_ref(), begun.operation.as_ref())
+    else {
+        return false;
+    };
+    let age = shared.world.clock.now().duration_since(then.since);
+    // A clock that was set back says nothing about the age of a key.
+    let is_young = Duration::try_from(age).is_ok_and(|age| age + service.deadline < lifetime);
+    now.key == then.key && is_young
 }
 
 fn is_unsupported(error: &BrokerError) -> bool {
@@ -88,7 +126,7 @@ pub(super) async fn complete(
     shared: &Shared<'_>,
     resolution: &Resolution<'_>,
     entry: Instance,
-    live: Live,
+    (live, previous): (Live, Previous),
 ) -> Result<Outcome, TaskError> {
     let outputs = live.outputs.0.iter();
     let outputs = outputs.map(|(key, output)| (key.to_string(), output.value.clone())).collect();
@@ -97,13 +135,7 @@ pub(super) async fn complete(
         instance_id: live.instance_id.clone(),
         plan: resolution.spec.plan.clone(),
         params: resolution.params.clone(),
-        previous: Previous {
-            name: Some(resolution.address.name.clone()),
-            plan: resolution.spec.plan.clone(),
-            params: resolution.params.clone(),
-            referring: Vec::new(),
-            outputs: Resolved(outputs),
-        },
+        previous: Previous { outputs: Resolved(outputs), ..previous },
         idempotency_key: shared.operation(Verb::Update).key,
     };
     match ask_update(shared, &entry, &request).await {
@@ -125,12 +157,19 @@ pub(super) async fn complete(
 fn unknown_outcome(reference: &Name) -> BrokerError {
     BrokerError::new(
         ErrorKind::Unknown,
-        format!("the creation of `{reference}` was interrupted and its service cannot look it up"),
+        format!(
+            "nobody knows how the creation of `{reference}` ended, and its service cannot look"
+        ),
     )
-    .help(format!(
+    .help(ways_on(reference))
+}
+
+/// What a person can do where nothing can be asked.
+fn ways_on(reference: &Name) -> String {
+    format!(
         "Look at the provider. If it is there: `prov import {reference} ID`. If it is not: \
          `prov state rm {reference}`, then apply again."
-    ))
+    )
 }
 
 /// Changes an instance in place.
@@ -209,7 +248,7 @@ pub(super) async fn existing(
     let is_lost = made.is_none() && !entry.exists() && !service.journal_only;
     let id = match operation.filter(|op| is_lost && op.accepted.is_none()) {
         Some(operation) => {
-            if service.finding == Finding::Never && entry.status != Status::Failed {
+            if !service.finding.can_look() && entry.status != Status::Failed {
                 return Err(unknown_outcome(&entry.reference).into());
             }
             let request = FindRequest {
@@ -373,7 +412,10 @@ async fn failed(
         // A refusal made nothing: what is found in its place later is somebody else's.
         let is_refused = matches!(
             error.kind,
-            ErrorKind::Conflict | ErrorKind::Invalid | ErrorKind::Unauthorized
+            ErrorKind::Conflict
+                | ErrorKind::Invalid
+                | ErrorKind::Unauthorized
+                | ErrorKind::Unavailable
         );
         let is_refusal = is_refused && !entry.exists();
         let is_local = shared.service(&entry.service).is_ok_and(|s| s.journal_only);

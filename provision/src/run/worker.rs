@@ -14,11 +14,12 @@ use crate::broker::{
     Provisioned, Service, UpdateRequest,
 };
 use crate::config::{Desired, InstanceSpec, OnRemove};
+use crate::mask::Mask;
 use crate::name::Name;
 use crate::observe;
 use crate::plan::{Inputs, Lookup, Step, TaskKind, Work, fill, inputs_of, with_defaults};
 use crate::state::{Deposed, Event, Instance, Operation, Origin, Status, Verb};
-use crate::value::{Outputs, Resolved, holds_secret};
+use crate::value::{Outputs, Resolved};
 use crate::world::{VaultError, World};
 
 /// What to do about an instance that went away without us.
@@ -58,6 +59,18 @@ pub(super) struct Resolution<'a> {
     pub(super) inputs: Option<Inputs>,
     /// The secret texts that went into the params.
     pub(super) secrets: Vec<String>,
+}
+
+impl Resolution<'_> {
+    /// An instance that was made of exactly this.
+    pub(super) fn as_previous(&self) -> Previous {
+        Previous {
+            name: Some(self.address.name.clone()),
+            plan: self.spec.plan.clone(),
+            params: self.params.clone(),
+            ..Previous::default()
+        }
+    }
 }
 
 impl Shared<'_> {
@@ -270,7 +283,8 @@ impl Shared<'_> {
             // What was left behind is wanted again: it comes back with all it holds.
             entry.deposed.retain(|known| known.instance_id != live.instance_id);
             self.recorder.record(Event::Begin(Box::new(entry.clone()))).await?;
-            return settle::complete(self, resolution, entry, live).await;
+            let previous = resolution.as_previous();
+            return settle::complete(self, resolution, entry, (live, previous)).await;
         }
         if !service.journal_only {
             self.recorder.record(Event::Begin(Box::new(entry.clone()))).await?;
@@ -331,8 +345,10 @@ impl Shared<'_> {
         &self,
         resolution: &Resolution<'_>,
         entry: &Instance,
+        is_unsure: bool,
     ) -> ProvisionRequest {
         ProvisionRequest {
+            is_unsure,
             known: self.others(resolution, entry),
             address: resolution.address.clone(),
             plan: resolution.spec.plan.clone(),
@@ -382,7 +398,7 @@ impl Shared<'_> {
     }
 
     async fn adopt(&self, resolution: &Resolution<'_>) -> Result<Outcome, TaskError> {
-        let Some(live) = self.find(resolution, None).await? else {
+        let Some(live) = self.find(resolution).await? else {
             return self.provision(resolution, Work::Provision).await;
         };
         if let Some(holder) = self.holder_of(resolution, live.clone()) {
@@ -411,7 +427,7 @@ impl Shared<'_> {
                 };
                 self.broker(&resolution.spec.service)?.fetch(&request).await?
             }
-            _ => self.find(resolution, None).await?,
+            _ => self.find(resolution).await?,
         };
         let Some(live) = live else {
             let message =
@@ -447,15 +463,15 @@ impl Shared<'_> {
         mut entry: Instance,
         outputs: Outputs,
     ) -> Result<Instance, TaskError> {
+        let given = Mask::of(resolution.secrets.iter().map(String::as_str));
         for (key, output) in outputs.0 {
             let known = entry.sensitive.get(&key);
-            let is_secret = output.sensitive
-                || known.is_some()
-                || holds_secret(&output.value, &resolution.secrets);
+            let is_secret = output.sensitive || known.is_some() || given.is_in_value(&output.value);
             if is_secret {
                 let vault = self.world.vault.as_ref();
                 let ids = self.world.ids.as_ref();
                 let sealed = self.secrets.seal(&output.value, known, vault, ids)?;
+                entry.outputs.remove(&key);
                 entry.sensitive.insert(key, sealed);
             } else {
                 entry.outputs.insert(key, output.value);

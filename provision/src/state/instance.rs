@@ -185,10 +185,13 @@ impl Instances {
     }
 
     /// Puts an instance in the place of the one under another ref. What needs it needs it under
-    /// its new ref.
+    /// its new ref; what had that ref is gone.
     pub fn rename(&mut self, from: &str, instance: Instance) {
         if let Some(slot) = self.positions.remove(from) {
-            self.positions.insert(instance.reference.clone(), slot);
+            let taken = self.positions.insert(instance.reference.clone(), slot);
+            if let Some(place) = taken.and_then(|taken| self.slots.get_mut(taken)) {
+                *place = None;
+            }
         }
         for other in self.slots.iter_mut().flatten() {
             for need in other.depends_on.iter_mut().filter(|need| **need == from) {
@@ -207,6 +210,11 @@ impl Instances {
     /// All instances, oldest first.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = &Instance> {
         self.slots.iter().flatten()
+    }
+
+    /// All instances, oldest first, to be changed in place; their refs stay.
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Instance> {
+        self.slots.iter_mut().flatten()
     }
 
     /// How many there are.
@@ -235,5 +243,37 @@ impl FromIterator<Instance> for Instances {
             all.put(instance);
         }
         all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::name::Name;
+    use crate::state::{Journal, read_journal, write_journal};
+
+    #[test]
+    fn a_ref_stands_for_one_instance_after_another_took_it() {
+        let entry = |reference: &str| {
+            format!(
+                r#"{{"ref":"{reference}","service":"s","plan":null,"name":"{reference}",
+                "instanceId":"i","kind":"k","origin":"created","state":"provisioned","outputs":{{}},
+                "fingerprint":"f","inputs":null,"dependsOn":[]}}"#
+            )
+        };
+        let text = format!(
+            r#"{{"version":1,"lineage":"l","serial":1,"project":"p","stage":"s","instances":[{},{}]}}"#,
+            entry("a"),
+            entry("b")
+        );
+        let name = Name::from("p");
+        let read = |text: &str| read_journal(text, &name, &name);
+        let mut journal: Journal = read(&text).unwrap();
+        let mut moved = journal.instances.get("b").unwrap().clone();
+        moved.reference = Name::from("a");
+        journal.instances.rename("b", moved);
+        let names: Vec<&str> = journal.instances.iter().map(|entry| entry.name.as_str()).collect();
+        assert_eq!(names, ["b"]);
+        let written = String::from_utf8(write_journal(&journal).unwrap()).unwrap();
+        assert_eq!(read(&written), Ok(journal));
     }
 }

@@ -57,6 +57,28 @@ impl Journal {
             instances: Instances::default(),
         }
     }
+
+    /// Puts what `again` makes of it in the place of everything sealed, that of former instances
+    /// included, and answers how much that is. Ids stay, since the values do: whoever reads one is
+    /// up to date as before.
+    ///
+    /// # Errors
+    /// The first that `again` has; the journal is of no use then.
+    pub fn reseal<E>(
+        &mut self,
+        mut again: impl FnMut(&Name, &str) -> Result<String, E>,
+    ) -> Result<usize, E> {
+        let mut count = 0;
+        for instance in self.instances.iter_mut() {
+            let Instance { reference, sensitive, deposed, .. } = instance;
+            let former = deposed.iter_mut().flat_map(|former| former.sensitive.values_mut());
+            for known in sensitive.values_mut().chain(former) {
+                known.sealed = again(reference, &known.sealed)?;
+                count += 1;
+            }
+        }
+        Ok(count)
+    }
 }
 
 /// A migration that was applied in a stage.
@@ -70,4 +92,27 @@ pub struct Applied {
     pub applied_at: Timestamp,
     /// By which run.
     pub run: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_sealed_of_former_instances_is_sealed_anew_too() {
+        let text = r#"{ "version": 1, "lineage": "l", "serial": 1, "project": "p", "stage": "s", "instances": [
+            { "ref": "a", "service": "x", "name": "a", "instanceId": "1", "kind": "k", "origin": "created",
+              "state": "provisioned", "outputs": {}, "sensitive": { "k": { "id": "1", "sealed": "old" } },
+              "fingerprint": "f", "dependsOn": [], "protected": false,
+              "deposed": [{ "service": "x", "name": "b", "instanceId": "2", "outputs": {},
+                            "sensitive": { "k": { "id": "2", "sealed": "old" } } }] }] }"#;
+        let (project, stage) = (Name::from("p"), Name::from("s"));
+        let mut journal = read_journal(text, &project, &stage).unwrap();
+        let again =
+            |reference: &Name, sealed: &str| Ok::<_, ()>(format!("{reference}-{sealed}-new"));
+        assert_eq!(journal.reseal(again), Ok(2));
+        let written = String::from_utf8(write_journal(&journal).unwrap()).unwrap();
+        assert_eq!(written.matches("a-old-new").count(), 2, "{written}");
+        assert_eq!(journal.reseal(|_, _| Err("shut")), Err("shut"));
+    }
 }

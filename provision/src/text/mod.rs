@@ -1,5 +1,6 @@
 //! Text to values that know where they were written: TOML, YAML, JSON.
 
+mod json;
 mod node;
 mod parse;
 pub mod read;

@@ -1,4 +1,4 @@
-//! Text to nodes: TOML, and YAML with JSON as a part of it.
+//! Text to nodes: TOML and YAML.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -8,6 +8,7 @@ use serde_json::Number;
 use serde_saphyr::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::json;
 use super::node::{Entry, Kind, Node};
 use crate::diagnostic::{Diagnostic, Diagnostics, Span};
 
@@ -42,8 +43,8 @@ impl Format {
 pub fn parse(text: &str, format: Format, source: u16) -> Result<Node, Diagnostics> {
     match format {
         Format::Toml => parse_toml(text, source),
-        Format::Yaml => parse_yaml(text, format, source),
-        Format::Json => parse_json(text, source).and_then(|()| parse_yaml(text, format, source)),
+        Format::Yaml => parse_yaml(text, source),
+        Format::Json => json::parse(text, source),
     }
 }
 
@@ -55,22 +56,6 @@ pub fn parse_placeless(text: &str, format: Format) -> Option<Node> {
         return None;
     }
     serde_json::from_str::<Placeless>(text).ok().map(|document| document.0)
-}
-
-/// YAML allows more than JSON does, so a JSON file is first held against JSON's own grammar.
-fn parse_json(text: &str, source: u16) -> Result<(), Diagnostics> {
-    let Err(error) = serde_json::from_str::<serde::de::IgnoredAny>(text) else { return Ok(()) };
-    let line_start = text
-        .split_inclusive('\n')
-        .take(error.line().saturating_sub(1))
-        .map(str::len)
-        .sum::<usize>();
-    let place = (line_start + error.column().saturating_sub(1)).min(text.len());
-    let message = error.to_string();
-    let message = message.split(" at line ").next().unwrap_or_default();
-    let mut diagnostics = Diagnostics::default();
-    diagnostics.push(syntax("JSON", message).at(Span::new(source, place..place)));
-    Err(diagnostics)
 }
 
 fn parse_toml(text: &str, source: u16) -> Result<Node, Diagnostics> {
@@ -134,26 +119,26 @@ fn from_toml(
     })
 }
 
-fn too_big(number: &str, source: u16, range: &std::ops::Range<usize>) -> Diagnostic {
+pub(super) fn too_big(number: &str, source: u16, range: &std::ops::Range<usize>) -> Diagnostic {
     Diagnostic::error("integer-range", format!("The integer {number} is beyond 2^53."))
         .at(Span::new(source, range.clone()))
         .help("Write it as a string; JSON would round it.")
 }
 
-fn not_finite(number: &str, source: u16, range: &std::ops::Range<usize>) -> Diagnostic {
+pub(super) fn not_finite(number: &str, source: u16, range: &std::ops::Range<usize>) -> Diagnostic {
     Diagnostic::error("number-range", format!("The number {number} cannot be written as JSON."))
         .at(Span::new(source, range.clone()))
         .help("Write a finite number.")
 }
 
-fn syntax(language: &str, message: &str) -> Diagnostic {
+pub(super) fn syntax(language: &str, message: &str) -> Diagnostic {
     Diagnostic::error("syntax", format!("This is not valid {language}: {message}."))
 }
 
 /// How deep a document may nest; `serde_json` has the same limit.
-const DEPTH_MAX: usize = 128;
+pub(super) const DEPTH_MAX: usize = 128;
 
-fn parse_yaml(text: &str, format: Format, source: u16) -> Result<Node, Diagnostics> {
+fn parse_yaml(text: &str, source: u16) -> Result<Node, Diagnostics> {
     let options = serde_saphyr::options! {
         budget: serde_saphyr::budget! {
             max_depth: DEPTH_MAX,
@@ -172,15 +157,14 @@ fn parse_yaml(text: &str, format: Format, source: u16) -> Result<Node, Diagnosti
             if problems.is_empty() { Ok(root) } else { Err(problems) }
         }
         Err(error) => {
-            let language = if format == Format::Json { "JSON" } else { "YAML" };
-            let range = error.location().map_or(0..0, |place| byte_range(&place, text.len()));
+            let range = error.location().map_or(0..0, |place| place_in(text, &place));
             let message = error.without_snippet().to_string();
             let message = message.split(" at line ").next().unwrap_or_default();
             // The parser speaks to programmers of its options.
             let message = message.split(", set ").next().unwrap_or_default().to_owned();
             let mut diagnostics = Diagnostics::default();
             diagnostics
-                .push(syntax(language, message.trim_end_matches('.')).at(Span::new(source, range)));
+                .push(syntax("YAML", message.trim_end_matches('.')).at(Span::new(source, range)));
             Err(diagnostics)
         }
     }
@@ -212,6 +196,20 @@ fn byte_range(place: &serde_saphyr::Location, limit: usize) -> std::ops::Range<u
     let start = cut(span.byte_offset().unwrap_or_else(|| span.offset()));
     let length = cut(span.byte_len().unwrap_or_else(|| span.len()));
     start..start.saturating_add(length).min(limit)
+}
+
+/// The place of an error, of which the parser sometimes knows only how many characters are before it.
+fn place_in(text: &str, place: &serde_saphyr::Location) -> std::ops::Range<usize> {
+    let span = place.span();
+    if span.byte_offset().is_some() {
+        return byte_range(place, text.len());
+    }
+    let count = |count: u64| usize::try_from(count).unwrap_or(usize::MAX);
+    let bytes =
+        |text: &str, count| text.char_indices().nth(count).map_or(text.len(), |(place, _)| place);
+    let start = bytes(text, count(span.offset()));
+    let rest = text.get(start..).unwrap_or_default();
+    start..start + bytes(rest, count(span.len()))
 }
 
 fn to_node(raw: Spanned<Raw>, source: u16) -> Node {
@@ -448,6 +446,14 @@ mod tests {
         let Kind::List(items) = &list.kind else { panic!() };
         let span = items[1].get("k").unwrap().span;
         assert_eq!(&text[span.start as usize..span.end as usize], "v");
+    }
+
+    #[test]
+    fn the_place_of_a_mistake_is_one_of_bytes_too() {
+        let text = "é: ü\nß: \"a\"b\n";
+        let problems = parse(text, Format::Yaml, 0).unwrap_err();
+        let span = problems.iter().find_map(|problem| problem.span).unwrap();
+        assert_eq!(&text[span.start as usize..span.end as usize], "b");
     }
 
     #[test]

@@ -47,6 +47,7 @@ fn text(manifest: &Manifest) -> Vec<String> {
     ];
     lines.extend(rules.docs.clone());
     lines.extend(name(manifest));
+    lines.push(found(manifest));
     if !rules.params.is_empty() {
         lines.push(String::new());
         let mut rows = vec![["PARAM", "TYPE", "DEFAULT", "CHANGE", ""].map(str::to_owned).to_vec()];
@@ -75,6 +76,17 @@ fn name(manifest: &Manifest) -> Option<String> {
         text.push_str(" One of a name only.");
     }
     Some(text)
+}
+
+/// What happens when the answer to a create is lost.
+fn found(manifest: &Manifest) -> String {
+    let words = manifest.finding().words();
+    if words.is_empty() {
+        return "When the answer to its creation is lost: it cannot be found again, and a person \
+                is asked."
+            .to_owned();
+    }
+    format!("When the answer to its creation is lost, it is found by: {}.", view::found_by(&words))
 }
 
 fn row(rule: &ParamRule) -> Vec<String> {
@@ -219,6 +231,7 @@ fn as_json(manifest: &Manifest) -> Value {
         "description": rules.description,
         "docs": rules.docs,
         "from": manifest.file.origin.as_str(),
+        "found_by": manifest.finding().words(),
         "verbs": rules.verbs.keys().collect::<Vec<_>>(),
         "params": params,
         "outputs": outputs,

@@ -33,6 +33,8 @@ pub struct Fake {
     pub faults: Vec<Fault>,
     /// Whether new objects are hidden for a while.
     pub hides: bool,
+    /// Whether nothing is answered.
+    pub is_down: bool,
     /// What was sent and cannot be told from the manifest.
     pub notes: BTreeSet<String>,
     pub pages: Pages,
@@ -111,10 +113,16 @@ pub struct Fault {
 pub enum FaultKind {
     /// Nothing is done, and this status says so.
     Status(u16),
+    /// Nothing is done, and this is said.
+    Text(u16, &'static str),
+    /// Nothing is done, and the answer never comes.
+    Silence,
     /// Too many requests: to be asked again after so many seconds.
     Rate(u64),
     /// It is done, and the answer never comes.
     Lost,
+    /// It is done, and from then on nothing is answered.
+    Down,
     /// It is refused, with everything in the answer that was sent.
     Echo,
 }
@@ -130,6 +138,7 @@ impl Fake {
             log: Vec::new(),
             faults: Vec::new(),
             hides: false,
+            is_down: false,
             notes: BTreeSet::new(),
             pages: Pages::default(),
             saved: Map::new(),
@@ -237,6 +246,9 @@ impl Fake {
 
     /// Answers a request.
     pub fn handle(&mut self, request: &Received) -> Reply {
+        if self.is_down {
+            return Reply::Nothing;
+        }
         let model = Arc::clone(&self.model);
         let taken = model.taken(&request.method, &request.path);
         let fixed = model.answer(&request.method, &request.path);
@@ -257,12 +269,16 @@ impl Fake {
         });
         match fault {
             Some(FaultKind::Status(status)) => return Reply::of(status, Value::Object(Map::new())),
+            Some(FaultKind::Text(status, text)) => return Reply::Text(status, text),
+            Some(FaultKind::Silence) => return Reply::Nothing,
             Some(FaultKind::Rate(seconds)) => return too_many(seconds),
             Some(FaultKind::Echo) => return echo(request),
+            Some(FaultKind::Down) => self.is_down = true,
             Some(FaultKind::Lost) | None => {}
         }
-        let key = model.manifest.provider.idempotency_header.as_deref().unwrap_or_default();
-        let key = request.headers.get(&key.to_ascii_lowercase()).cloned();
+        let rule = model.manifest.provider.idempotency.as_ref();
+        let key = rule.and_then(|rule| request.headers.get(&rule.header.to_ascii_lowercase()));
+        let key = key.cloned();
         let reply = match key.as_ref().and_then(|key| self.replayed.get(key)) {
             Some(reply) => reply.clone(),
             None => self.work(request, &taken),
@@ -271,7 +287,11 @@ impl Fake {
             self.replayed.insert(key, reply.clone());
         }
         self.save(&taken, &reply);
-        if matches!(fault, Some(FaultKind::Lost)) { Reply::Nothing } else { reply }
+        if matches!(fault, Some(FaultKind::Lost | FaultKind::Down)) {
+            Reply::Nothing
+        } else {
+            reply
+        }
     }
 
     fn fault(&mut self, label: &str) -> Option<FaultKind> {

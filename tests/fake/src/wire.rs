@@ -28,6 +28,8 @@ pub enum Reply {
         headers: Vec<(String, String)>,
         body: Value,
     },
+    /// Not even JSON.
+    Text(u16, &'static str),
     /// The connection is closed without a word.
     Nothing,
 }
@@ -61,8 +63,14 @@ pub async fn converse(stream: TcpStream, handler: &Handler) -> std::io::Result<(
     stream.set_nodelay(true)?;
     let mut stream = BufReader::new(stream);
     while let Some(request) = read(&mut stream).await? {
-        let Reply::Answer { status, headers, body } = handler(request) else { return Ok(()) };
-        let body = if body.is_null() { Vec::new() } else { body.to_string().into_bytes() };
+        let (status, headers, body) = match handler(request) {
+            Reply::Answer { status, headers, body: Value::Null } => (status, headers, Vec::new()),
+            Reply::Answer { status, headers, body } => {
+                (status, headers, body.to_string().into_bytes())
+            }
+            Reply::Text(status, text) => (status, Vec::new(), text.into()),
+            Reply::Nothing => return Ok(()),
+        };
         let mut head = format!("HTTP/1.1 {status} Of the fake\r\n");
         for (name, value) in headers {
             head.push_str(&format!("{name}: {value}\r\n"));

@@ -10,8 +10,12 @@ use clap::Parser;
 use prov_sim::explore::{Report, explore, quietly};
 use prov_sim::fuse::Trace;
 use prov_sim::planted::Planted;
-use prov_sim::plot::Plot;
+use prov_sim::plot::{Plot, Round};
 use prov_sim::story::{Crash, tell};
+
+/// Most of the time goes into small pieces of memory.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Plays seeds, each with a crash before every effect it has.
 #[derive(Parser)]
@@ -69,10 +73,9 @@ fn show(seed: u64, (at, again): (u64, &[u64]), planted: Planted) -> ExitCode {
     let later = |index: usize| again.get(index).copied().and_then(some);
     let crash = Crash { at: some(at), again: [later(0), later(1)] };
     let plot = Plot::of(seed);
-    for round in &plot.rounds {
-        let (faults, room, rival) = (round.faults, round.room, round.rival);
+    for Round { config, faults, room, rival, .. } in &plot.rounds {
         println!("faults {faults} %, room {room:?}, rival after {rival:?} ms");
-        println!("{:#}\n", serde_json::Value::Object(round.project.config()));
+        println!("{:#}\n", serde_json::Value::Object(config.clone()));
     }
     let trace = Trace::told();
     let told = tell(&plot, crash, planted, trace.clone());

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use provision::broker::{
-    Finding, OnChange, OutputSchema, Param, ParamType, Plans, ReplaceOrder, Service,
+    Finding, OnChange, OutputSchema, Param, ParamType, Plans, ReplaceOrder, Service, Way,
 };
 use provision::name::Name;
 
@@ -25,8 +25,9 @@ pub const MAILBOX: &str = "mailbox";
 
 /// The services whose interrupted creations can be settled.
 pub const FINDABLE: [&str; 5] = [VALUE, FILE, DATABASE, TOKEN, SERVER];
-/// The services of which the provider itself makes one at most, whoever asks late.
-pub const UNIQUE: [&str; 4] = [VALUE, FILE, DATABASE, TOKEN];
+/// The services of which the provider itself makes one at most, whoever asks late. Not a token: who
+/// comes late rotates it.
+pub const UNIQUE: [&str; 3] = [VALUE, FILE, DATABASE];
 /// Every service.
 pub const ALL: [&str; 6] = [VALUE, FILE, DATABASE, TOKEN, SERVER, MAILBOX];
 
@@ -93,7 +94,7 @@ fn service(id: &str, kind: &str, fixed: &[&'static str]) -> Service {
         name_bounds: None,
         on_rename: OnChange::Update,
         replace_order: ReplaceOrder::CreateFirst,
-        finding: Finding::Supported,
+        finding: Finding::By(vec![Way::Name]),
         journal_only: false,
         deadline: Duration::from_secs(300),
         stateful: None,

@@ -4,6 +4,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use provision::config::Desired;
+use provision::name::Name;
+use provision::state::Instance;
 
 use super::Dice;
 use super::check;
@@ -13,6 +15,7 @@ use super::planted::Planted;
 use super::plot::Plot;
 use super::project::UNIQUE;
 use super::scene::play;
+use super::services::MAILBOX;
 use super::universe::{Outcome, Process, Universe};
 
 /// Where a play ends its process.
@@ -89,24 +92,24 @@ async fn stage(plot: &Plot, crash: Crash, planted: Planted, told: &mut Played) {
     let is_power_loss = dice.roll(2) == 0;
     let mut last = None;
     for round in &plot.rounds {
-        let desired = round.project.desired(&universe.catalog());
+        let desired = &round.desired;
         universe.provider.fail(round.faults);
         universe.platter.fill(round.room);
         let process = universe.boot(crash.at.map(|at| at - told.effects));
         let rival = round.rival.filter(|_| !is_power_loss);
-        let outcome = beside(&universe, &process, &desired, rival).await;
+        let outcome = beside(&universe, &process, desired, rival).await;
         told.effects += process.fuse.effects();
         if outcome.is_none() {
             told.crashes += 1;
             end(&universe, &process, is_power_loss, &mut dice);
-            recover(&universe, &desired, (crash, told), &mut dice).await;
+            recover(&universe, desired, (crash, told), &mut dice).await;
             return;
         }
         universe.bury(&process);
         last = Some(desired);
     }
     let Some(desired) = last else { return };
-    recover(&universe, &desired, (crash, told), &mut dice).await;
+    recover(&universe, desired, (crash, told), &mut dice).await;
 }
 
 async fn stopped(plot: &Plot, at: u64, told: &mut Played) {
@@ -119,15 +122,15 @@ async fn stopped(plot: &Plot, at: u64, told: &mut Played) {
     };
     let Some((last, earlier)) = plot.rounds.split_last() else { return };
     for round in earlier {
-        let desired = round.project.desired(&universe.catalog());
-        boot().apply(&desired).await;
+        let desired = &round.desired;
+        boot().apply(desired).await;
     }
-    let desired = last.project.desired(&universe.catalog());
+    let desired = &last.desired;
     let (first, second) = (boot(), boot());
-    let slow = first.fuse.live_stopped(at, 8 * LEASE, first.apply(&desired));
+    let slow = first.fuse.live_stopped(at, 8 * LEASE, first.apply(desired));
     let late = async {
         tokio::time::sleep(4 * LEASE).await;
-        second.apply(&desired).await
+        second.apply(desired).await
     };
     let (slow, late) = tokio::join!(slow, late);
     told.effects = first.fuse.effects();
@@ -135,7 +138,7 @@ async fn stopped(plot: &Plot, at: u64, told: &mut Played) {
     assert!(is_possible, "the second apply ended so: {late:#?}");
     let is_fenced = matches!(&slow, Some(Outcome::Failed(why)) if why.contains("later run"));
     told.crashes += u64::from(is_fenced);
-    settle(&universe, &boot(), &desired).await;
+    settle(&universe, &boot(), desired).await;
 }
 
 /// An apply, and perhaps another one that somebody starts meanwhile.
@@ -183,10 +186,39 @@ async fn recover(
         end(universe, &process, dice.roll(2) == 0, dice);
     }
     let process = universe.boot(None);
+    decide(universe, &process, desired).await;
     settle(universe, &process, desired).await;
     let left: Vec<_> = universe.platter.list().into_keys().collect();
     let is_journal = |path: &std::path::PathBuf| path.ends_with("test.journal.json");
     assert!(left.iter().all(is_journal), "files are left over: {left:?}");
+}
+
+/// Where a service cannot be asked what became of a creation, a person has to look: an apply does the
+/// rest and stops there. Here the person finds nothing, and has the instance forgotten.
+async fn decide(universe: &Universe, process: &Process, desired: &Desired) {
+    let is_lost = |entry: &&Instance| entry.service == MAILBOX && entry.operation.is_some();
+    let journal = process.world.store.load().await.unwrap().journal;
+    if journal.instances.iter().all(|entry| !is_lost(&entry)) {
+        return;
+    }
+    let outcome = process.apply(desired).await;
+    let mut journal = process.world.store.load().await.unwrap().journal;
+    let lost: Vec<Instance> = journal.instances.iter().filter(is_lost).cloned().collect();
+    match outcome {
+        Some(Outcome::Complete) => return,
+        Some(Outcome::Incomplete(story, failed)) => {
+            let is_known = |name: &Name| lost.iter().any(|entry| entry.reference == *name);
+            assert!(failed.iter().all(is_known), "more failed than what is lost: {story}");
+        }
+        outcome => panic!("the next apply ended so: {outcome:#?}"),
+    }
+    for entry in lost {
+        let key = entry.operation.map(|operation| operation.key).unwrap_or_default();
+        universe.provider.take_made_with(&key);
+        journal.instances.remove(entry.reference.as_str());
+    }
+    journal.serial += 1;
+    process.world.store.save(&journal).await.unwrap();
 }
 
 /// One plain apply, after which everything has to be as declared.

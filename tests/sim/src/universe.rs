@@ -50,8 +50,8 @@ pub struct Process {
 pub enum Outcome {
     /// Everything is as declared.
     Complete,
-    /// Some of it is not; the story of it.
-    Incomplete(String),
+    /// Some of it is not: the story of it, and the instances that failed by themselves.
+    Incomplete(String, Vec<Name>),
     /// Somebody else holds the lock.
     Locked,
     /// It could not begin, or not be recorded.
@@ -70,11 +70,6 @@ impl Universe {
             planted,
             parallelism: 1 + (seed % 6) as usize,
         }
-    }
-
-    /// What its processes can provision.
-    pub fn catalog(&self) -> Catalog {
-        super::scene::catalog(&self.provider)
     }
 
     /// A process that ends before effect `end`, or when it is done.
@@ -155,6 +150,18 @@ impl Store for Unhurried {
     }
 }
 
+/// The instances that failed by themselves, and not because of another one.
+fn failed(plan: &Plan, ended: &Ended) -> Vec<Name> {
+    let is_failure = |outcome: &run::Outcome| {
+        !matches!(
+            outcome,
+            run::Outcome::Done | run::Outcome::Unchanged | run::Outcome::Skipped { .. }
+        )
+    };
+    let failed = ended.outcomes.iter().filter(|(_, outcome)| is_failure(outcome));
+    failed.map(|(step, _)| plan.steps[*step].reference.clone()).collect()
+}
+
 impl Process {
     /// `prov apply`, until it ends or the process does; `None` for the second.
     pub async fn apply(&self, desired: &Desired) -> Option<Outcome> {
@@ -207,7 +214,7 @@ impl Process {
         };
         Ok(match ended.is_complete() {
             true => Outcome::Complete,
-            false => Outcome::Incomplete(story(&plan, &ended, &plan)),
+            false => Outcome::Incomplete(story(&plan, &ended, &plan), failed(&plan, &ended)),
         })
     }
 

@@ -10,7 +10,7 @@ use prov_sim::plot::Plot;
 use prov_sim::story::{Crash, tell};
 
 /// How many crashes are simulated here.
-const BUDGET: u64 = 4_000;
+const BUDGET: u64 = 2_000;
 
 /// Plays seeds from `first` on until `is_enough`.
 fn play(first: u64, planted: Planted, is_enough: impl Fn(&Report) -> bool) -> Report {

@@ -32,6 +32,11 @@ impl Files {
         found.map(|(name, _)| name.as_str()).collect()
     }
 
+    /// Every file with its bytes; of a link where it points.
+    pub fn contents(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        self.0.iter().map(|(name, (_, bytes))| (name.as_str(), bytes.as_slice()))
+    }
+
     /// The permission bits of a file.
     #[must_use]
     pub fn mode(&self, name: &str) -> Option<u32> {

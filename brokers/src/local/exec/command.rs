@@ -9,10 +9,10 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{Child, ChildStdin};
 
 use provision::broker::{BrokerError, ErrorKind};
+use provision::mask::Mask;
 use provision::value::Resolved;
 
 use super::super::{invalid, params};
-use super::question::Secrets;
 use super::{TIMEOUT, TIMEOUTS, Verb};
 
 /// How much a command may print.
@@ -61,7 +61,7 @@ impl<'a> Command<'a> {
         &self,
         input: &[u8],
         about: &str,
-        secrets: &Secrets,
+        secrets: &Mask,
     ) -> Result<Vec<u8>, BrokerError> {
         let running = self.start(input, about)?.converse(input);
         let interrupted = |why: String| BrokerError::new(self.verb.interrupted(), why);
@@ -76,7 +76,7 @@ impl<'a> Command<'a> {
         if said.status.success() {
             return Ok(said.printed);
         }
-        let end = last(&secrets.mask(String::from_utf8_lossy(&said.complaint).trim()));
+        let end = last(&secrets.text(String::from_utf8_lossy(&said.complaint).trim()));
         let kind =
             if said.status.code().is_some() { ErrorKind::Failed } else { self.verb.interrupted() };
         let message = format!("{about} ended with {}", said.status);

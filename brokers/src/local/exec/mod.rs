@@ -277,7 +277,7 @@ fn id_of(reply: &Reply, question: &Question<'_>) -> String {
 
 fn failed(reply: &Reply, question: &Question<'_>) -> BrokerError {
     let description = reply.description.as_deref().unwrap_or("the command says it failed");
-    BrokerError::new(ErrorKind::Failed, question.secrets().mask(description))
+    BrokerError::new(ErrorKind::Failed, question.secrets().text(description))
 }
 
 fn no_command(verb: Verb, address: &Address) -> BrokerError {

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use provision::broker::{Address, Previous};
+use provision::mask::Mask;
 use provision::name::Name;
 use provision::value::Resolved;
 
@@ -47,7 +48,7 @@ impl<'a> Question<'a> {
     }
 
     /// Every text the command was given that may be a secret.
-    pub(super) fn secrets(&self) -> Secrets {
+    pub(super) fn secrets(&self) -> Mask {
         let given = [self.params.get("input"), self.params.get("env")];
         let mut texts = Vec::new();
         given.into_iter().flatten().for_each(|value| gather(value, &mut texts));
@@ -57,18 +58,7 @@ impl<'a> Question<'a> {
             values.for_each(|value| gather(value, &mut texts));
         }
         texts.retain(|text| self.address.name != *text && self.id != Some(text));
-        // The longest first, so that one inside another does not leave half of it.
-        texts.sort_unstable_by_key(|text| std::cmp::Reverse(text.len()));
-        Secrets(texts.into_iter().map(|text| Zeroizing::new(text.to_owned())).collect())
-    }
-}
-
-/// Texts that no error may repeat.
-pub(super) struct Secrets(Vec<Zeroizing<String>>);
-
-impl Secrets {
-    pub(super) fn mask(&self, text: &str) -> String {
-        self.0.iter().fold(text.to_owned(), |text, secret| text.replace(&**secret, "(sensitive)"))
+        Mask::of(texts)
     }
 }
 
@@ -94,7 +84,7 @@ mod tests {
             "env": { "TOKEN": "hunter2-hunter2-more" },
         }));
         let secrets = Question::new(&address, &params).secrets();
-        let masked = secrets.mask("a-long-name: hunter2-hunter2-more hunter2-hunter2 hunter2- ok");
+        let masked = secrets.text("a-long-name: hunter2-hunter2-more hunter2-hunter2 hunter2- ok");
         assert_eq!(masked, "a-long-name: (sensitive) (sensitive) (sensitive) ok");
     }
 
@@ -105,6 +95,6 @@ mod tests {
         let previous =
             Previous { outputs: resolved(json!({ "token": "hunter2-hunter2" })), ..<_>::default() };
         let question = Question { previous: Some(&previous), ..Question::new(&address, &params) };
-        assert_eq!(question.secrets().mask("hunter2-hunter2!"), "(sensitive)!");
+        assert_eq!(question.secrets().text("hunter2-hunter2!"), "(sensitive)!");
     }
 }

@@ -145,7 +145,7 @@ impl<'a> Linter<'a> {
         let auth = self.provider.auth.iter().flat_map(|auth| &auth.headers).map(|(name, _)| name);
         let sent: Vec<String> = tables
             .chain(auth)
-            .chain(&self.provider.idempotency_header)
+            .chain(self.provider.idempotency.as_ref().map(|rule| &rule.header))
             .map(|name| name.to_ascii_lowercase())
             .chain(["accept", "content-type", "content-length", "user-agent"].map(str::to_owned))
             .chain(operation.auth_headers())

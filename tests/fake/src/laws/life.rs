@@ -81,10 +81,9 @@ pub async fn a_lost_answer_loses_nothing(stage: &Stage) -> Verdict {
 /// that stops.
 pub async fn after_a_lost_answer(stage: &Stage, scene: &Scene) -> Verdict {
     let applied = scene.apply_up_to(stage.example(), 3).await;
-    let is_keyed = stage.model.manifest.provider.idempotency_header.is_some();
     let is_never = service(scene).finding == Finding::Never;
     match applied {
-        Err(_) if is_never && !is_keyed => {
+        Err(_) if is_never => {
             let count = scene.fake().objects.len();
             match count {
                 0 | 1 => without("it cannot be found again: it stops and asks a person"),

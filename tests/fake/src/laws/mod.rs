@@ -4,11 +4,12 @@ pub mod drift;
 pub mod faults;
 pub mod life;
 pub mod secrets;
+pub mod settling;
 
 use crate::stage::{Stage, Verdict};
 
 /// The laws, by number.
-pub const LAWS: [(u8, &str); 12] = [
+pub const LAWS: [(u8, &str); 14] = [
     (1, "looking changes nothing"),
     (2, "twice is once"),
     (3, "a lost answer loses nothing"),
@@ -21,6 +22,8 @@ pub const LAWS: [(u8, &str); 12] = [
     (10, "secrets are kept"),
     (11, "updates arrive"),
     (12, "nothing foreign is taken over"),
+    (13, "a stranger is not taken for ours"),
+    (14, "what was begun is found as it was begun"),
 ];
 
 /// Holds a manifest to the law of this number.
@@ -41,6 +44,8 @@ pub async fn law(number: u8, stage: &Stage) -> Verdict {
         10 => secrets::secrets_are_kept(stage).await,
         11 => drift::updates_arrive(stage).await,
         12 => life::nothing_foreign_is_taken_over(stage).await,
-        _ => unreachable!("there are twelve laws"),
+        13 => settling::a_stranger_is_not_taken_for_ours(stage).await,
+        14 => settling::what_was_begun_is_found(stage).await,
+        _ => unreachable!("there is no such law"),
     }
 }
