@@ -39,7 +39,8 @@ struct Cli {
     /// How many projects are lived at once
     #[arg(long, default_value_t = 2)]
     lanes: usize,
-    /// Go on at once, while what a killed run asked for may still be under way
+    /// Go on at once, while what a killed run asked for is still under way: nobody can promise then
+    /// that nothing is made twice where the provider takes two of one name
     #[arg(long)]
     hasty: bool,
     /// The program, instead of the one that is built beside this one
