@@ -511,6 +511,7 @@ async fn poll(
 ) -> Result<Option<Provisioned>, TaskError> {
     let broker = shared.broker(&entry.service)?;
     let deadline = shared.service(&entry.service)?.deadline;
+    let started = shared.world.clock.now();
     let mut elapsed = Duration::ZERO;
     let mut asked = 0;
     while elapsed < deadline {
@@ -519,7 +520,11 @@ async fn poll(
         elapsed += pause;
         question.waited = question.waited.saturating_add(pause);
         asked += 1;
-        match broker.last_operation(&question).await {
+        let answer = broker.last_operation(&question).await;
+        // A provider that hangs takes its time with every question.
+        let passed = shared.world.clock.now().duration_since(started);
+        elapsed = elapsed.max(Duration::try_from(passed).unwrap_or_default());
+        match answer {
             Ok(OperationState::Succeeded(provisioned)) => return Ok(provisioned),
             Ok(OperationState::Failed { description }) => {
                 return Err(BrokerError::new(ErrorKind::Failed, description).into());
