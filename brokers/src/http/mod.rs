@@ -5,7 +5,7 @@ mod call;
 mod failure;
 mod hint;
 mod limit;
-mod redact;
+pub(crate) mod redact;
 mod timer;
 
 use std::sync::Arc;

@@ -23,6 +23,29 @@ const SECRET_FIELDS: [&str; 11] = [
     "access_key",
 ];
 
+/// Fields that tell one object from another, and how it is.
+const TELLING_FIELDS: [&str; 9] =
+    ["id", "uuid", "name", "slug", "status", "state", "type", "kind", "region"];
+
+/// Masks the texts of the objects in a list, but for what tells one from another: most of them are
+/// somebody else's, and nobody here knows which of their fields are secret.
+pub fn strangers(list: &mut Value) {
+    match list {
+        Value::Array(items) => items.iter_mut().for_each(strangers),
+        Value::Object(map) => {
+            for (key, value) in map {
+                match value {
+                    Value::String(text) if !TELLING_FIELDS.contains(&key.as_str()) => {
+                        *text = MASK.to_owned();
+                    }
+                    value => strangers(value),
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
 /// Masks the secrets it was told, also where they are encoded.
 #[derive(Clone, Default)]
 pub struct Redactor {
@@ -132,7 +155,17 @@ fn without_passwords(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
+
+    #[test]
+    fn of_the_objects_in_a_list_only_that_is_shown_which_tells_them_apart() {
+        let mut list = json!({ "things": [{ "id": "1", "size": 2, "note": "x", "deep": [{ "name": "n", "k": "v" }] }] });
+        strangers(&mut list);
+        let shown = json!({ "things": [{ "id": "1", "size": 2, "note": MASK, "deep": [{ "name": "n", "k": MASK }] }] });
+        assert_eq!(list, shown);
+    }
 
     #[test]
     fn the_password_of_a_url_is_masked() {

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::session::{Session, Surroundings};
 use super::{failure, request};
-use crate::http::{Answer, Call, Patience, WAIT_MAX};
+use crate::http::{Answer, Call, Patience, WAIT_MAX, redact};
 use crate::manifest::{
     ExpressionError, KEEP, Language, Provider, Request, Scope, Step, Template, Verb, Work,
 };
@@ -157,8 +157,11 @@ impl<'a> Exchange<'a> {
             let answer = self.session.client.send(call).await?;
             self.learn_secrets(request, &answer);
             if tracing::enabled!(tracing::Level::DEBUG) {
-                let body = answer.body.to_string();
-                let body = self.session.client.redactor.body(body.as_bytes());
+                let mut body = answer.body.clone();
+                if request.items.is_some() {
+                    redact::strangers(&mut body);
+                }
+                let body = self.session.client.redactor.body(body.to_string().as_bytes());
                 tracing::debug!(body = %body, "answer body");
             }
             if failure::is_busy(self, &answer) && asked < BUSY_MAX {

@@ -79,6 +79,17 @@ impl Journal {
         }
         Ok(count)
     }
+
+    /// Takes an entry out, because whoever looked says that nothing came of it or that it is
+    /// somebody else's business. Former objects of it that are still to be destroyed stay known.
+    pub fn forget(&mut self, reference: &str) {
+        let Some(mut entry) = self.instances.remove(reference) else { return };
+        if !entry.exists() && !entry.deposed.is_empty() {
+            entry.operation = None;
+            entry.status = Status::Failed;
+            self.instances.put(entry);
+        }
+    }
 }
 
 /// A migration that was applied in a stage.
@@ -92,4 +103,27 @@ pub struct Applied {
     pub applied_at: Timestamp,
     /// By which run.
     pub run: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_sealed_of_former_instances_is_sealed_anew_too() {
+        let text = r#"{ "version": 1, "lineage": "l", "serial": 1, "project": "p", "stage": "s", "instances": [
+            { "ref": "a", "service": "x", "name": "a", "instanceId": "1", "kind": "k", "origin": "created",
+              "state": "provisioned", "outputs": {}, "sensitive": { "k": { "id": "1", "sealed": "old" } },
+              "fingerprint": "f", "dependsOn": [], "protected": false,
+              "deposed": [{ "service": "x", "name": "b", "instanceId": "2", "outputs": {},
+                            "sensitive": { "k": { "id": "2", "sealed": "old" } } }] }] }"#;
+        let (project, stage) = (Name::from("p"), Name::from("s"));
+        let mut journal = read_journal(text, &project, &stage).unwrap();
+        let again =
+            |reference: &Name, sealed: &str| Ok::<_, ()>(format!("{reference}-{sealed}-new"));
+        assert_eq!(journal.reseal(again), Ok(2));
+        let written = String::from_utf8(write_journal(&journal).unwrap()).unwrap();
+        assert_eq!(written.matches("a-old-new").count(), 2, "{written}");
+        assert_eq!(journal.reseal(|_, _| Err("shut")), Err("shut"));
+    }
 }

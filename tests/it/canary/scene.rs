@@ -12,7 +12,7 @@ use crate::cloud::{Asked, Cloud, Reply};
 use crate::sandbox;
 
 /// The secrets that somebody gives, by the place they are given in. What a service makes comes on top.
-pub const GIVEN: [&str; 14] = [
+pub const GIVEN: [&str; 13] = [
     "token",
     "stored",
     "query",
@@ -25,7 +25,6 @@ pub const GIVEN: [&str; 14] = [
     "execinput",
     "dburl",
     "var",
-    "drift",
     "unread",
 ];
 
@@ -239,10 +238,11 @@ fn object(own: &str, id: usize, name: &str, sent: &BTreeMap<String, Value>) -> V
 }
 
 /// Refuses with everything it was told, in several encodings.
-fn refusal(own: &str) -> Reply {
+fn refusal(own: &str, sent: &BTreeMap<String, Value>) -> Reply {
+    let given = sent.get("secret").and_then(Value::as_str).unwrap_or_default();
     let mut words = String::from("no:");
-    for value in [own.to_owned(), secret("param")] {
-        let quoted = Value::from(value.as_str()).to_string();
+    for value in [own, given] {
+        let quoted = Value::from(value).to_string();
         let packed = STANDARD.encode(format!("user:{value}"));
         words.push_str(&format!(" {value} {quoted} {packed}"));
     }
@@ -271,7 +271,7 @@ pub fn cloud() -> Cloud {
         if method == "POST" {
             let name = sent["name"].as_str().unwrap().to_owned();
             match name.as_str() {
-                "refused" => return refusal(&own),
+                "refused" => return refusal(&own, &sent),
                 "html" => {
                     let body = format!("<p>{own} {}</p>", asked.body);
                     return Reply::Plain(500, "content-type: text/html\r\n".to_owned(), body);
