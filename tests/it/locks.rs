@@ -10,7 +10,7 @@ use prov_test::Sandbox;
 use crate::sandbox;
 
 /// How long anything may take that is waited for.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(180);
 /// How many runs start at once.
 const MANY: usize = 50;
 

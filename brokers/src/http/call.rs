@@ -6,6 +6,8 @@ use provision::value::wipe;
 use serde_json::Value;
 use zeroize::Zeroize as _;
 
+use super::timer::Patience;
+
 /// What RFC 3986 lets stand in a segment of a path without encoding, and no more.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
@@ -46,6 +48,8 @@ pub struct Call {
     pub payload: Payload,
     /// Whether it may be sent twice.
     pub is_safe: bool,
+    /// How long it may fail.
+    pub patience: Patience,
 }
 
 /// The body of a call.

@@ -39,7 +39,8 @@ struct Cli {
     /// How many projects are lived at once
     #[arg(long, default_value_t = 2)]
     lanes: usize,
-    /// Go on at once, while what a killed run asked for may still be under way
+    /// Go on at once, while what a killed run asked for is still under way: nobody can promise then
+    /// that nothing is made twice where the provider takes two of one name
     #[arg(long)]
     hasty: bool,
     /// The program, instead of the one that is built beside this one
@@ -48,9 +49,9 @@ struct Cli {
     /// What is killed
     #[arg(long, value_enum, default_value_t = Tool::Prov)]
     tool: Tool,
-    /// How many things Terraform makes in a run
-    #[arg(long, default_value_t = 400)]
-    things: usize,
+    /// How many things Terraform makes beside those that are looked at
+    #[arg(long, default_value_t = 1000)]
+    others: usize,
     #[command(subcommand)]
     part: Option<Part>,
 }
@@ -92,7 +93,7 @@ fn main() -> ExitCode {
         return ExitCode::SUCCESS;
     }
     if cli.tool == Tool::Terraform {
-        terraform::kill(cli.kills, cli.things, cli.seed);
+        terraform::kill(cli.kills, cli.others, cli.seed);
         return ExitCode::SUCCESS;
     }
     let given = cli.prov.unwrap_or_else(build);

@@ -12,8 +12,17 @@ use serde_json::Value;
 use crate::process::{Run, standing_in, until};
 use crate::say;
 
-/// The config: each thing is a file with a name of its own in the folder of its key.
+/// How many things a run makes that can be seen.
+const THINGS: usize = 20;
+
+/// The config: each thing is a file with a name of its own in the folder of its key. The others are in
+/// the state alone, and make it as long as that of an estate.
 const CONFIG: &str = r#"
+resource "terraform_data" "other" {
+  count = OTHERS
+  input = count.index
+}
+
 resource "terraform_data" "thing" {
   for_each = toset([for number in range(THINGS) : tostring(number)])
   input    = each.key
@@ -29,6 +38,8 @@ struct Seen {
     kills: usize,
     /// The state cannot be read any more.
     damaged: usize,
+    /// The state has no byte.
+    empty: usize,
     /// The next plan offers to create everything, though something is there.
     forgotten: usize,
     /// The next plan offers to create something that is there.
@@ -40,7 +51,7 @@ struct Seen {
 }
 
 /// Kills it so often; answers whether it could be shown.
-pub fn kill(kills: usize, things: usize, seed: u64) -> bool {
+pub fn kill(kills: usize, others: usize, seed: u64) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let Some(program) =
         std::env::split_paths(&path).map(|folder| folder.join("terraform")).find(|f| f.is_file())
@@ -49,9 +60,10 @@ pub fn kill(kills: usize, things: usize, seed: u64) -> bool {
         return false;
     };
     let folder = tempfile::tempdir().unwrap();
-    let config = CONFIG.replace("THINGS", &things.to_string());
+    let config =
+        CONFIG.replace("THINGS", &THINGS.to_string()).replace("OTHERS", &others.to_string());
     fs::write(folder.path().join("main.tf"), config).unwrap();
-    let terraform = Terraform { things, program, folder: folder.path().canonicalize().unwrap() };
+    let terraform = Terraform { program, folder: folder.path().canonicalize().unwrap() };
     assert_eq!(terraform.run(&["init"]).0, Some(0), "terraform init");
     let length = terraform.length();
     let mut chance = fastrand::Rng::with_seed(seed);
@@ -62,9 +74,12 @@ pub fn kill(kills: usize, things: usize, seed: u64) -> bool {
         std::thread::sleep(length.mul_f64(chance.f64()));
         terraform.strike(run, &mut seen);
     }
-    let Seen { kills, damaged, forgotten, offered, failed, doubled } = seen;
-    say(&format!("Terraform, killed {kills} times while it made {things} things:"));
+    let Seen { kills, damaged, empty, forgotten, offered, failed, doubled } = seen;
+    say(&format!(
+        "Terraform, killed {kills} times while it made {THINGS} things and {others} others:"
+    ));
     say(&format!("{damaged:6} of {kills} states cannot be read any more"));
+    say(&format!("{empty:6} of {kills} states have no byte, and are taken for none"));
     say(&format!(
         "{forgotten:6} of {kills} plans offer to create everything, though part is there"
     ));
@@ -75,8 +90,6 @@ pub fn kill(kills: usize, things: usize, seed: u64) -> bool {
 }
 
 struct Terraform {
-    /// How many things a run makes.
-    things: usize,
     program: PathBuf,
     folder: PathBuf,
 }
@@ -120,13 +133,15 @@ impl Terraform {
         until("its provisioners are over", || standing_in(&self.folder).is_empty());
         seen.kills += 1;
         let there = objects(&self.folder);
+        let state = fs::read(self.folder.join("terraform.tfstate"));
+        seen.empty += usize::from(state.is_ok_and(|bytes| bytes.is_empty()));
         let (status, said) = self.run(&["plan", "-json"]);
         if status == Some(0) {
             let offered = created(&said);
             let again = offered.iter().filter(|key| there.iter().any(|(name, _)| name == *key));
             let again = again.count();
             seen.offered += usize::from(again > 0);
-            seen.forgotten += usize::from(again > 0 && offered.len() == self.things);
+            seen.forgotten += usize::from(again > 0 && offered.len() == THINGS);
         } else {
             seen.damaged += 1;
         }
@@ -143,7 +158,9 @@ fn created(plan: &str) -> Vec<String> {
     let key = |line: Value| {
         let change = &line["change"];
         let is_creation = line["type"] == "planned_change" && change["action"] == "create";
-        is_creation.then(|| change["resource"]["resource_key"].as_str().map(str::to_owned))?
+        let is_thing = change["resource"]["resource_name"] == "thing";
+        (is_creation && is_thing)
+            .then(|| change["resource"]["resource_key"].as_str().map(str::to_owned))?
     };
     lines.filter_map(key).collect()
 }

@@ -24,7 +24,9 @@ answer() {
     echo null
 }
 
-sleep "${THING_BEFORE:-0}"
+case $verb in
+create | update | delete) sleep "${THING_BEFORE:-0}" ;;
+esac
 case $verb in
 create)
     [ -z "${THING_KILLS:-}" ] || kill -9 "$PPID"
