@@ -50,6 +50,11 @@ async fn ask(
             wait(shared, resolution, accepted, retry_after).await
         }
         Err(error) => {
+            // What an earlier attempt made is not unmade by a failure of this one.
+            let error = match is_unsure {
+                true => BrokerError { kind: ErrorKind::Unknown, ..error },
+                false => error,
+            };
             let is_final = shared.service(&entry.service)?.finding == Finding::Never;
             let error = match error.kind {
                 ErrorKind::Unknown if is_final => error.help(ways_on(&entry.reference)),

@@ -375,7 +375,7 @@ impl Cloud {
             seen.find(|(_, object)| object.service == service && is(object)).map(|(id, _)| id)
         };
         let id = match service {
-            SERVER => {
+            SERVER | TOKEN => {
                 let tag = tag(&request.address);
                 by(&|object| object.tag == tag)
             }

@@ -189,7 +189,7 @@ impl Broker for Provider {
 
     /// What may be there and is not seen yet is looked for until it would be seen.
     async fn find(&self, request: &FindRequest) -> Result<Option<Live>, BrokerError> {
-        if [MAILBOX, TOKEN].contains(&request.address.service.as_str()) {
+        if request.address.service == MAILBOX {
             return Err(error(ErrorKind::Unsupported));
         }
         let mut waited = Duration::ZERO;

@@ -23,6 +23,9 @@ pub const SERVER: &str = "server";
 /// A mailbox: nobody can find out whether there is one.
 pub const MAILBOX: &str = "mailbox";
 
+/// A key that a provider remembers for an hour.
+const KEY: Way = Way::Key { lifetime: Duration::from_secs(3_600) };
+
 /// The services whose interrupted creations can be settled.
 pub const FINDABLE: [&str; 5] = [VALUE, FILE, DATABASE, TOKEN, SERVER];
 /// The services of which the provider itself makes one at most, whoever asks late. Not a token: who
@@ -57,7 +60,7 @@ pub fn all() -> Vec<Service> {
                 plain("revision"),
                 OutputSchema::secret("token", "A secret that every change rotates."),
             ],
-            finding: Finding::By(vec![Way::Key { lifetime: Duration::from_secs(3_600) }]),
+            finding: Finding::By(vec![KEY, Way::Marker]),
             ..service(TOKEN, "token", &["scope"])
         },
         Service {
