@@ -1,10 +1,10 @@
 //! From a wish to a finished run: lock, plan, ask, execute, write the sink, report.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use provision::broker::{BrokerError, ErrorKind};
 use provision::config::Desired;
-use provision::diagnostic::{Diagnostic, Diagnostics};
+use provision::diagnostic::{Diagnostic, Diagnostics, Sources};
 use provision::name::Name;
 use provision::observe::{self, Observation, Refreshed};
 use provision::plan::{self, Action, Input, Options, Plan};
@@ -131,16 +131,21 @@ async fn require_sound(
 ) -> Result<(), Failure> {
     let Some(desired) = desired else { return Ok(()) };
     let found = observe::preflight(plan, desired, journal, &project.world).await;
+    let can_go_on = found.iter().all(|(_, error)| is_outage(error)) && has_rest(plan, &found);
     let mut problems = Diagnostics::default();
     for (references, error) in grouped(found) {
         let text = sentence(&error.to_string());
+        let diagnostic = match can_go_on {
+            true => Diagnostic::warning,
+            false => Diagnostic::error,
+        };
         let problem = match references.as_slice() {
             // What is wrong with a credential is wrong once, however many instances need it.
-            _ if error.kind == ErrorKind::Unauthorized => Diagnostic::error("preflight", text),
-            [one] => Diagnostic::error("preflight", format!("`{one}`: {text}")).about(one),
+            _ if error.kind == ErrorKind::Unauthorized => diagnostic("preflight", text),
+            [one] => diagnostic("preflight", format!("`{one}`: {text}")).about(one),
             many => {
                 let names: Vec<String> = many.iter().map(|name| format!("`{name}`")).collect();
-                Diagnostic::error("preflight", format!("{}: {text}", names.join(", ")))
+                diagnostic("preflight", format!("{}: {text}", names.join(", ")))
             }
         };
         problems.push(problem.maybe_help(error.help));
@@ -148,7 +153,26 @@ async fn require_sound(
     if problems.has_errors() {
         return Err(Failure::of(Exit::Error, problems));
     }
+    report::show(&problems, &Sources::default());
     Ok(())
+}
+
+/// Whether nothing is known to stand against a step, and only its provider does not answer.
+fn is_outage(error: &BrokerError) -> bool {
+    matches!(error.kind, ErrorKind::Unavailable | ErrorKind::Unknown)
+}
+
+/// Whether something is to be done that has nothing to do with what was found.
+fn has_rest(plan: &Plan, found: &[(Name, BrokerError)]) -> bool {
+    let mut hit: HashSet<&Name> = found.iter().map(|(reference, _)| reference).collect();
+    // Steps stand after what they need.
+    for step in &plan.steps {
+        if step.depends_on.iter().any(|needed| hit.contains(needed)) {
+            hit.insert(&step.reference);
+        }
+    }
+    let acts = plan.steps.iter().filter(|step| step.action != Action::Noop);
+    acts.into_iter().any(|step| !hit.contains(&step.reference))
 }
 
 /// Shows the plan, asks where something is destroyed, and runs it. The caller holds the lock.

@@ -133,7 +133,7 @@ async fn rename(project: &Project, from: &str, to: &str) -> Result<(), Failure> 
 async fn remove(project: &Project, reference: &str) -> Result<(), Failure> {
     let mut journal = project.load().await?.journal;
     find(&journal, reference)?;
-    journal.instances.remove(reference);
+    journal.forget(reference);
     save(project, &mut journal).await?;
     sync_sink(project, journal, None).await?;
     Ok(())

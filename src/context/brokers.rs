@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use brokers::catalog::{self, Place};
-use brokers::http::RealTimer;
+use brokers::http::{Accounts, RealTimer};
 use brokers::local;
 use brokers::manifest::{Broken, File, Origin};
 use brokers::rest::{RestBroker, Stored, Surroundings};
@@ -121,6 +121,7 @@ impl Context {
             env: Arc::new(|name| std::env::var(name).ok()),
             stored: stored(),
             timer: Arc::new(RealTimer::default()),
+            accounts: Accounts::default(),
         }
     }
 }

@@ -63,6 +63,7 @@ pub fn surroundings(provider: &Provider, between: &Between, settings: &Settings)
         env: Arc::new(of),
         stored: Arc::new(|_, _| Ok(None)),
         timer: Arc::new(Hurry::default()),
+        accounts: Default::default(),
     }
 }
 

@@ -18,6 +18,7 @@ mod drafts;
 mod drift;
 mod examples;
 mod faults;
+mod hostile;
 mod locks;
 mod outputs;
 mod own_manifests;

@@ -131,6 +131,7 @@ fn broker(cloud: &Cloud) -> RestBroker {
         env: Arc::new(env),
         stored: Arc::new(|_, _| Ok(None)),
         timer: Arc::new(RealTimer::default()),
+        accounts: Default::default(),
     };
     RestBroker::new(Arc::clone(&manifests[0].provider), manifests, around)
 }

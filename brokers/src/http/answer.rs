@@ -6,7 +6,7 @@ use provision::broker::BrokerError;
 use serde_json::{Map, Value};
 
 use super::call::Call;
-use super::failure;
+use super::{VALUES_MAX, failure};
 
 /// An answer, whether it says yes or no.
 #[derive(Clone)]
@@ -17,6 +17,8 @@ pub struct Answer {
     pub headers: Map<String, Value>,
     /// The body: JSON as it is, an empty one as null, any other text as text.
     pub body: Value,
+    /// The length of the body in bytes.
+    pub length: usize,
     /// Whether an earlier attempt at the same call may have been acted on.
     pub is_unsure: bool,
 }
@@ -29,6 +31,21 @@ pub(super) fn headers_of(response: &reqwest::Response) -> Map<String, Value> {
     response.headers().iter().map(|(name, value)| (name.to_string(), text(value))).collect()
 }
 
+/// How many values a JSON text holds at most, without reading it.
+fn values_in(body: &[u8]) -> usize {
+    let (mut count, mut is_text, mut is_escaped) = (0, false, false);
+    for byte in body {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' if is_text => is_escaped = true,
+            b'"' => is_text = !is_text,
+            b',' | b'[' | b'{' | b':' if !is_text => count += 1,
+            _ => {}
+        }
+    }
+    count
+}
+
 impl Answer {
     pub(super) fn new(
         status: u16,
@@ -36,6 +53,9 @@ impl Answer {
         body: &[u8],
         call: &Call,
     ) -> Result<Self, BrokerError> {
+        if values_in(body) > VALUES_MAX {
+            return Err(failure::too_full(call));
+        }
         let text = String::from_utf8_lossy(body);
         let value = match serde_json::from_slice(body) {
             Ok(value) => value,
@@ -45,7 +65,7 @@ impl Answer {
             }
             Err(_) => Value::from(text.into_owned()),
         };
-        Ok(Self { status, headers, body: value, is_unsure: false })
+        Ok(Self { status, headers, body: value, length: body.len(), is_unsure: false })
     }
 
     /// Whether the status says yes.

@@ -4,6 +4,8 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use provision::broker::{BrokerError, ErrorKind};
 use serde_json::Value;
 
+use super::timer::Patience;
+
 /// What RFC 3986 lets stand in a segment of a path without encoding, and no more.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
@@ -44,6 +46,8 @@ pub struct Call {
     pub payload: Payload,
     /// Whether it may be sent twice.
     pub is_safe: bool,
+    /// How long it may fail.
+    pub patience: Patience,
 }
 
 /// The body of a call.

@@ -6,7 +6,7 @@ use provision::broker::{BrokerError, ErrorKind};
 use serde_json::{Map, Value};
 
 use super::call::Call;
-use super::{BODY_MAX, Payload};
+use super::{BODY_MAX, Payload, VALUES_MAX};
 
 /// An error and what caused it, as one line; URLs are left out, since a query may hold anything.
 pub(super) fn causes(error: &reqwest::Error) -> String {
@@ -69,8 +69,24 @@ pub(super) fn too_long(call: &Call) -> BrokerError {
     lost(call, format!("{}: the answer is longer than {mib} MiB and was not read", call.label()))
 }
 
+/// An answer of more values than anybody could use: each takes many times its length in memory.
+pub(super) fn too_full(call: &Call) -> BrokerError {
+    let label = call.label();
+    lost(call, format!("{label}: the answer holds more than {VALUES_MAX} values and was not read"))
+}
+
 /// A redirect that is not followed.
 pub(super) fn redirected(call: &Call, to: &str) -> BrokerError {
+    let host = |text: &str| {
+        let url = reqwest::Url::parse(text).ok()?;
+        Some((url.scheme().to_owned(), url.host_str()?.to_owned(), url.port_or_known_default()))
+    };
+    let is_relative = reqwest::Url::parse(to).is_err();
+    if is_relative || host(to).is_some_and(|target| Some(target) == host(&call.url)) {
+        let message = format!("{}: redirects that do not end", call.label());
+        let help = "Check the base URL, or for a proxy's login page.";
+        return BrokerError::new(ErrorKind::Failed, message).help(help);
+    }
     let target = reqwest::Url::parse(to).ok().and_then(|url| url.host_str().map(str::to_owned));
     let target = target.unwrap_or_else(|| "elsewhere".to_owned());
     let message =

@@ -3,6 +3,7 @@
 mod answer;
 mod call;
 mod failure;
+mod hint;
 mod limit;
 pub(crate) mod redact;
 mod timer;
@@ -16,17 +17,24 @@ use reqwest::redirect::Policy;
 
 pub use answer::Answer;
 pub use call::{Call, Part, Payload, encode_query, encode_segment};
-pub use limit::Limiter;
+use hint::{Hint, hint};
+pub use limit::{Accounts, Limiter};
 pub use redact::Redactor;
-pub use timer::{RealTimer, Timer};
+pub use timer::{Patience, RealTimer, Timer};
 
 use crate::manifest::Limits;
 
 /// The longest answer that is read, in bytes.
 pub const BODY_MAX: usize = 16 << 20;
 
+/// The most values, lists and tables included, of an answer that is read.
+pub const VALUES_MAX: usize = 500_000;
+
 /// Attempts at one call, the first included, where nobody said otherwise.
 const ATTEMPTS_MAX: u32 = 5;
+
+/// The shortest time that an answer is waited for.
+const TIMEOUT_MIN: Duration = Duration::from_secs(1);
 
 /// The longest a provider may make us wait for one attempt.
 pub(crate) const WAIT_MAX: Duration = Duration::from_secs(120);
@@ -34,7 +42,7 @@ pub(crate) const WAIT_MAX: Duration = Duration::from_secs(120);
 /// Speaks to one provider.
 pub struct Client {
     inner: reqwest::Client,
-    limiter: Limiter,
+    limiter: Arc<Limiter>,
     timer: Arc<dyn Timer>,
     limits: Limits,
     attempts: u32,
@@ -49,7 +57,7 @@ impl Client {
     /// When there is no TLS to be had, e.g. because the certificates of `SSL_CERT_FILE` cannot be read.
     pub fn new(
         limits: &Limits,
-        timer: Arc<dyn Timer>,
+        (limiter, timer): (Arc<Limiter>, Arc<dyn Timer>),
         attempts: Option<u32>,
     ) -> Result<Self, BrokerError> {
         // Somebody else in this process may have chosen already, which is as well.
@@ -65,10 +73,15 @@ impl Client {
                 BrokerError::new(ErrorKind::Failed, message)
                     .help("Check SSL_CERT_FILE, HTTPS_PROXY and the system's certificates.")
             })?;
-        let limiter = Limiter::new(limits, Arc::clone(&timer));
         let attempts = attempts.unwrap_or(ATTEMPTS_MAX).max(1);
         let (limits, redactor) = (limits.clone(), Redactor::default());
         Ok(Self { inner, limiter, timer, limits, attempts, redactor })
+    }
+
+    /// The same client, which does not show what `redactor` knows.
+    #[must_use]
+    pub fn hiding(self, redactor: Redactor) -> Self {
+        Self { redactor, ..self }
     }
 
     /// Sends a call, again where that is safe, and answers what came back, a failure too.
@@ -81,11 +94,17 @@ impl Client {
         let mut is_unsure = false;
         loop {
             let _permit = self.limiter.enter(call).await;
+            let started = self.timer.elapsed();
             let outcome = self.attempt(call).await;
+            if !outcome.as_ref().is_ok_and(|answer| answer.status < 500) {
+                call.patience.spend(self.timer.elapsed().saturating_sub(started));
+            }
+            let is_rate = outcome.as_ref().is_ok_and(|answer| answer.status == 429);
             let pause = match &outcome {
                 Ok(answer) => self.pause_after(call, answer, attempt),
                 Err(error) => self.pause_after_error(call, error, attempt),
             };
+            let pause = pause.filter(|pause| is_rate || call.patience.spend(*pause));
             let Some(pause) = pause else {
                 return match outcome {
                     Ok(answer) => Ok(Answer { is_unsure, ..answer }),
@@ -113,6 +132,8 @@ impl Client {
             tracing::debug!(body = %self.redactor.body(body.as_bytes()), "request body");
         }
         let request = call.build(&self.inner)?;
+        let most = Duration::from_secs(self.limits.timeout);
+        let request = request.timeout(most.min(call.patience.left()).max(TIMEOUT_MIN));
         let response = request.send().await.map_err(|error| failure::of(&error, call))?;
         let status = response.status().as_u16();
         let headers = answer::headers_of(&response);
@@ -134,19 +155,25 @@ impl Client {
 
     /// How long to wait before the next attempt, when there is to be one.
     fn pause_after(&self, call: &Call, answer: &Answer, attempt: u32) -> Option<Duration> {
-        if attempt >= self.attempts {
+        let is_rate = answer.status == 429;
+        // Too many requests is no fault of the call, and the windows of rates are long.
+        let most = if is_rate { self.attempts.saturating_mul(2) - 1 } else { self.attempts };
+        if attempt >= most {
             return None;
         }
-        let is_rate = answer.status == 429;
         // One that never came to its end was not acted on either.
         let is_lost = answer.status == 408;
         let is_again = is_rate || is_lost || (call.is_safe && matches!(answer.status, 500..=504));
         if !is_again {
             return None;
         }
-        let wanted = answer.retry_after();
+        let wanted = match is_rate {
+            true => hint(answer, &self.limits).wait,
+            false => answer.retry_after(),
+        };
         let wait = wanted.unwrap_or_else(|| growing(attempt, is_rate));
-        (wait <= WAIT_MAX).then_some(wait)
+        let most = if is_rate { self.limits.patience() } else { WAIT_MAX };
+        (wait <= most).then_some(wait)
     }
 
     fn pause_after_error(

@@ -130,8 +130,8 @@ pub struct Paging {
 /// What a provider publishes about rates, and how patient we are.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// Requests in `seconds`.
-    pub rate: Option<Rate>,
+    /// So many requests in so much time; several hold at once.
+    pub rates: Vec<Rate>,
     /// Tighter rates: method, path, rate.
     pub paths: Vec<(String, Template, Rate)>,
     /// Requests at once.
@@ -335,7 +335,28 @@ fn rate(fields: &Fields<'_>) -> Option<Rate> {
     Some(Rate { requests, seconds: fields.count("seconds").unwrap_or(1).max(1) })
 }
 
+/// `requests` in `seconds`, and what `rates` says besides.
+fn rates(fields: &Fields<'_>) -> Vec<Rate> {
+    let besides = fields.list("rates", "a rate").into_iter().filter_map(|fields| {
+        let rate = rate(&fields);
+        fields.node("seconds");
+        fields.done();
+        rate
+    });
+    rate(fields).into_iter().chain(besides).collect()
+}
+
 impl Limits {
+    /// The longest that is waited for more requests to be allowed: the longest published time, and no
+    /// less than two minutes, nor more than an hour and a bit.
+    #[must_use]
+    pub fn patience(&self) -> Duration {
+        let paths = self.paths.iter().map(|(_, _, rate)| rate);
+        let longest = self.rates.iter().chain(paths).map(|rate| rate.seconds).max();
+        // A minute more, since clocks differ and seconds are rounded.
+        Duration::from_secs(longest.unwrap_or(0).saturating_add(60).clamp(120, 3660))
+    }
+
     fn read(fields: Fields<'_>) -> Self {
         let standard = Self::default();
         let paths = fields.list("paths", "a limit of a path").into_iter().filter_map(|fields| {
@@ -347,7 +368,7 @@ impl Limits {
         let count = |key| fields.count(key);
         let limits = Self {
             paths: paths.collect(),
-            rate: rate(&fields),
+            rates: rates(&fields),
             concurrency: count("concurrency")
                 .and_then(|count| usize::try_from(count).ok())
                 .unwrap_or(standard.concurrency)
@@ -369,7 +390,7 @@ impl Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            rate: None,
+            rates: Vec::new(),
             paths: Vec::new(),
             concurrency: 8,
             timeout: 60,

@@ -137,6 +137,17 @@ fn limits() -> Value {
         fields(&[
             ("requests", count("Requests …")),
             ("seconds", count("… in so many seconds.")),
+            (
+                "rates",
+                json!({
+                    "type": "array",
+                    "description": "Rates that hold besides.",
+                    "items": closed(&["requests"], fields(&[
+                        ("requests", count("Requests …")),
+                        ("seconds", count("… in so many seconds.")),
+                    ])),
+                }),
+            ),
             ("concurrency", count("Requests at once.")),
             ("timeout", count("Seconds for one request.")),
             ("visible_within", count("Seconds until what was made is seen.")),

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::session::{Session, Surroundings};
 use super::{failure, request};
-use crate::http::{Answer, Call, WAIT_MAX, redact};
+use crate::http::{Answer, Call, Patience, WAIT_MAX, redact};
 use crate::manifest::{
     ExpressionError, KEEP, Language, Provider, Request, Scope, Step, Template, Verb, Work,
 };
@@ -19,6 +19,9 @@ const BUSY_MAX: u32 = 7;
 
 /// Pages of one list.
 const PAGES_MAX: u32 = 1000;
+
+/// The longest list that is read, in bytes.
+const LIST_MAX: usize = 64 << 20;
 
 /// One verb under way.
 pub(super) struct Exchange<'a> {
@@ -46,6 +49,8 @@ pub(super) struct Exchange<'a> {
     pub(super) known: Vec<String>,
     /// Outputs that are secret.
     pub(super) secrets: Vec<&'a Template>,
+    /// How long the provider may fail to answer.
+    pub(super) patience: Patience,
     /// What is asked for.
     pub(super) asked: Asked,
     /// Requests sent so far that may have changed something.
@@ -163,7 +168,7 @@ impl<'a> Exchange<'a> {
                 asked += 1;
                 let pause = answer.retry_after();
                 let pause = pause.unwrap_or(std::time::Duration::from_secs(1 << asked.min(4)));
-                if pause <= WAIT_MAX {
+                if pause <= WAIT_MAX && call.patience.spend(pause) {
                     self.around.timer.sleep(pause).await;
                     continue;
                 }
@@ -240,8 +245,15 @@ impl<'a> Exchange<'a> {
             let query = query.value(self.language, &self.scope);
             request::merge(&mut call.query, &query.map_err(|e| self.paging_expression(&e))?);
         }
+        let mut length = 0;
         for page in 1..=PAGES_MAX {
             let answer = self.exchange(request, &call).await?;
+            length += answer.length;
+            if length > LIST_MAX {
+                let most = LIST_MAX >> 20;
+                let message = format!("{}: the list is longer than {most} MiB", call.label());
+                return Err(BrokerError::new(ErrorKind::Failed, message));
+            }
             if page > 1 && answer.body == self.response {
                 return Err(request::endless(&call));
             }

@@ -15,6 +15,7 @@ mod wait;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use provision::broker::orphan::Asked;
 use provision::broker::{Address, BrokerError, ErrorKind, Service};
@@ -23,12 +24,16 @@ use provision::value::{Resolved, as_text};
 use serde_json::{Map, Value, json};
 use tokio::sync::OnceCell;
 
+use crate::http::Patience;
 use crate::manifest::{Language, Manifest, Provider, Scope, Template};
 use exchange::Exchange;
 use session::Session;
 
 pub use session::{CredentialSource, Stored, Surroundings, Variables};
 pub use verify::{Credential, Verified};
+
+/// How long a provider may fail to answer what is asked about no instance.
+const QUESTION_MAX: Duration = Duration::from_secs(60);
 
 /// Provisions the services of one provider.
 pub struct RestBroker {
@@ -154,6 +159,7 @@ impl RestBroker {
             key: None,
             known: Vec::new(),
             secrets: Vec::new(),
+            patience: Patience::of(QUESTION_MAX),
             asked: Asked::Look,
             acts: 0,
             done: 0,
@@ -169,6 +175,7 @@ impl RestBroker {
     ) -> Result<Exchange<'a>, BrokerError> {
         let mut exchange = self.open().await?;
         exchange.file = &manifest.file.path;
+        exchange.patience = Patience::of(manifest.service.deadline);
         exchange.secrets = shape::secrets(&manifest.service);
         exchange.introduce().await?;
         let redactor = &exchange.session.client.redactor;

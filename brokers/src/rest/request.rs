@@ -21,6 +21,7 @@ pub(super) fn build(exchange: &Exchange<'_>, request: &Request) -> Result<Call, 
         headers: Vec::new(),
         payload: payload(exchange, &request.body)?,
         is_safe: request.safe,
+        patience: exchange.patience.clone(),
     };
     for tree in [&exchange.provider.query, &request.query].into_iter().flatten() {
         merge(&mut call.query, &tree_value(exchange, tree)?);

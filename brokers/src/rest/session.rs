@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use tokio::sync::OnceCell;
 
 use super::exchange::Exchange;
-use crate::http::{Client, Redactor, Timer};
+use crate::http::{Accounts, Client, Redactor, Timer};
 use crate::local::Settings;
 use crate::manifest::{Auth, Language, Provider, Scope, Template};
 
@@ -25,6 +25,8 @@ pub struct Surroundings {
     pub stored: Arc<Stored>,
     /// Time.
     pub timer: Arc<dyn Timer>,
+    /// The accounts that requests are counted for.
+    pub accounts: Accounts,
 }
 
 /// Looks up a variable.
@@ -68,11 +70,15 @@ impl Session {
         around: &Surroundings,
     ) -> Result<Self, BrokerError> {
         let attempts = value_of(around, ATTEMPTS).and_then(|count| count.parse().ok());
-        let client = Client::new(&provider.limits, Arc::clone(&around.timer), attempts)?;
         let given = provider.base_url_env.iter().find_map(|name| value_of(around, name));
         let base_url = given.unwrap_or_else(|| provider.base_url.clone());
-        let auth = authenticate(provider, language, around, &client.redactor);
         let base_url = base_url.trim_end_matches('/').to_owned();
+        let redactor = Redactor::default();
+        let auth = authenticate(provider, language, around, &redactor);
+        let account = account(provider, &base_url, auth.as_ref().ok());
+        let limiter = around.accounts.of(&account, &provider.limits, &around.timer);
+        let timer = Arc::clone(&around.timer);
+        let client = Client::new(&provider.limits, (limiter, timer), attempts)?.hiding(redactor);
         Ok(Self { client, base_url, auth, values: OnceCell::new() })
     }
 
@@ -89,6 +95,16 @@ impl Session {
     pub(super) async fn values(&self, exchange: &Exchange<'_>) -> Result<&Value, BrokerError> {
         self.values.get_or_try_init(|| resolve(exchange)).await
     }
+}
+
+/// What tells one account from another: where it is, who asks, and at which rates.
+fn account(provider: &Provider, base_url: &str, auth: Option<&Credential>) -> String {
+    let credential = auth.map(|auth| (&auth.headers, &auth.query));
+    let paths: Vec<_> =
+        provider.limits.paths.iter().map(|(method, _, rate)| (method, rate)).collect();
+    let rates = (&provider.limits.rates, paths, provider.limits.concurrency);
+    let whole = format!("{base_url} {credential:?} {rates:?}");
+    provision::digest::of_bytes(whole.as_bytes())
 }
 
 fn value_of(around: &Surroundings, name: &str) -> Option<String> {

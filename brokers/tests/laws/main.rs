@@ -6,6 +6,7 @@
 
 mod bite;
 mod orphans;
+mod rates;
 
 use std::collections::BTreeMap;
 use std::path::Path;

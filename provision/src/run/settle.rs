@@ -75,8 +75,7 @@ pub(super) async fn resume(
     }
     let is_unsure = begun.status != Status::Failed;
     if is_repeatable(shared, service, (&entry, begun)) {
-        shared.recorder.record(Event::Begin(Box::new(entry.clone()))).await?;
-        return ask(shared, resolution, entry, is_unsure).await;
+        return begin(shared, resolution, entry, is_unsure).await;
     }
     let found = match service.finding.can_look() {
         true => shared.find_begun(resolution, &entry, begun).await,
@@ -85,11 +84,18 @@ pub(super) async fn resume(
         false => return Err(unknown_outcome(&resolution.spec.reference).into()),
     };
     match found {
-        Ok(Some((live, previous))) => complete(shared, resolution, entry, (live, previous)).await,
-        Ok(None) => {
-            shared.recorder.record(Event::Begin(Box::new(entry.clone()))).await?;
-            ask(shared, resolution, entry, is_unsure).await
+        Ok(Some((live, previous))) => {
+            let completed = complete(shared, resolution, entry.clone(), (live, previous)).await;
+            match completed {
+                Err(TaskError::Broker(error)) if error.kind == ErrorKind::NotFound => {
+                    // The provider was still at work on it, and has given it up.
+                    let operation = Some(shared.operation(Verb::Provision));
+                    begin(shared, resolution, Instance { operation, ..entry }, false).await
+                }
+                ended => ended,
+            }
         }
+        Ok(None) => begin(shared, resolution, entry, is_unsure).await,
         Err(error) if is_unsupported(&error) && is_unsure => {
             Err(unknown_outcome(&resolution.spec.reference).into())
         }
@@ -114,6 +120,17 @@ fn is_repeatable(shared: &Shared<'_>, service: &Service, both: (&Instance, &Inst
     // A clock that was set back says nothing about the age of a key.
     let is_young = Duration::try_from(age).is_ok_and(|age| age + service.deadline < lifetime);
     now.key == then.key && is_young
+}
+
+/// Records a beginning and asks for it.
+async fn begin(
+    shared: &Shared<'_>,
+    resolution: &Resolution<'_>,
+    entry: Instance,
+    is_unsure: bool,
+) -> Result<Outcome, TaskError> {
+    shared.recorder.record(Event::Begin(Box::new(entry.clone()))).await?;
+    ask(shared, resolution, entry, is_unsure).await
 }
 
 fn is_unsupported(error: &BrokerError) -> bool {
@@ -494,6 +511,7 @@ async fn poll(
 ) -> Result<Option<Provisioned>, TaskError> {
     let broker = shared.broker(&entry.service)?;
     let deadline = shared.service(&entry.service)?.deadline;
+    let started = shared.world.clock.now();
     let mut elapsed = Duration::ZERO;
     let mut asked = 0;
     while elapsed < deadline {
@@ -502,7 +520,8 @@ async fn poll(
         elapsed += pause;
         question.waited = question.waited.saturating_add(pause);
         asked += 1;
-        match broker.last_operation(&question).await {
+        let answer = broker.last_operation(&question).await;
+        match answer {
             Ok(OperationState::Succeeded(provisioned)) => return Ok(provisioned),
             Ok(OperationState::Failed { description }) => {
                 return Err(BrokerError::new(ErrorKind::Failed, description).into());
@@ -514,6 +533,11 @@ async fn poll(
             Err(error) => return Err(error.into()),
         }
         shared.tell(&RunEvent::Waiting { reference: entry.reference.clone(), elapsed });
+        // A provider that hangs takes its time with every question.
+        let passed = shared.world.clock.now().duration_since(started);
+        if Duration::try_from(passed).is_ok_and(|passed| passed >= deadline) {
+            elapsed = elapsed.max(deadline);
+        }
     }
     let message = format!("the provider is still working on it after {} s", elapsed.as_secs());
     Err(BrokerError::new(ErrorKind::Unknown, message)

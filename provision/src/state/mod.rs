@@ -79,6 +79,17 @@ impl Journal {
         }
         Ok(count)
     }
+
+    /// Takes an entry out, because whoever looked says that nothing came of it or that it is
+    /// somebody else's business. Former objects of it that are still to be destroyed stay known.
+    pub fn forget(&mut self, reference: &str) {
+        let Some(mut entry) = self.instances.remove(reference) else { return };
+        if !entry.exists() && !entry.deposed.is_empty() {
+            entry.operation = None;
+            entry.status = Status::Failed;
+            self.instances.put(entry);
+        }
+    }
 }
 
 /// A migration that was applied in a stage.

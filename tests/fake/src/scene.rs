@@ -72,6 +72,7 @@ impl House {
             env: Arc::new(move |name: &str| env.get(name).cloned()),
             stored: Arc::new(|_: &str, _: &str| Ok(None)),
             timer: Arc::clone(&time) as Arc<dyn brokers::http::Timer>,
+            accounts: Default::default(),
         };
         let manifest = model.manifest.clone();
         let provider = Arc::clone(&manifest.provider);

@@ -32,7 +32,7 @@ pub fn is_live(provider: &Provider, world: &World, journal: &Journal, desired: &
         assert!(expected.insert(entry.instance_id.clone()), "{} is shared", entry.instance_id);
     }
     let live: BTreeSet<String> = objects.into_keys().collect();
-    assert_eq!(live, expected, "live and declared differ\n{journal:#?}");
+    assert_eq!(live, expected, "live and declared differ");
     assert_eq!(journal.instances.len(), desired.instances.len());
 }
 

@@ -95,7 +95,10 @@ impl Provider {
         self.fuse.pass(&what).await;
         let (way, back) = {
             let dice = &mut self.cloud().dice;
-            (Duration::from_millis(100 * dice.roll(4)), Duration::from_millis(100 * dice.roll(4)))
+            // What is to be made may be on its way for longer than it takes to start again.
+            let is_late = what.starts_with("make") && dice.roll(8) == 0;
+            let way = dice.roll(if is_late { 30 } else { 4 });
+            (Duration::from_millis(100 * way), Duration::from_millis(100 * dice.roll(4)))
         };
         let cloud = Arc::clone(&self.cloud);
         let work = tokio::spawn(async move {
