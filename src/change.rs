@@ -14,6 +14,7 @@ use provision::store::Store as _;
 use provision::value::as_text;
 use serde_json::{Value, json};
 use tokio::sync::Notify;
+use zeroize::Zeroizing;
 
 use crate::cli::Writing;
 use crate::context::{Context, Project, environment, names_of};
@@ -390,7 +391,7 @@ pub fn bound_variables(
                 let help = "Remove it from `bind`, or bind another output.";
                 return Err(Failure::with_help(Exit::Error, "variable-value", summary, help));
             }
-            variables.push((variable.clone(), text));
+            variables.push((variable.clone(), Zeroizing::new(text)));
         }
     }
     Ok(variables)

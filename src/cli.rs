@@ -41,7 +41,7 @@ pub struct Global {
     /// Set a variable of the config, e.g. `--var size=s`; may be repeated
     #[arg(long, global = true, value_name = "NAME=VALUE")]
     pub var: Vec<String>,
-    /// Allow `path` and `include` to leave the project's folder
+    /// Allow paths and links to lead out of the project's folder
     #[arg(long, global = true)]
     pub allow_outside: bool,
     /// Print JSON instead of text

@@ -1,6 +1,7 @@
 //! Why a command could not do what it was asked, with what the user needs to go on.
 
 use provision::diagnostic::{Diagnostic, Diagnostics};
+use provision::place::Escape;
 use provision::run::RecordError;
 use provision::store::{HistoryError, Holder, StoreError};
 use serde_json::Value;
@@ -95,6 +96,16 @@ impl From<StoreError> for Failure {
             _ => "Check the permissions and the free space; nothing was lost.",
         };
         Self::with_help(exit, code, sentence(&error.to_string()), help)
+    }
+}
+
+impl From<Escape> for Failure {
+    fn from(escape: Escape) -> Self {
+        let summary = sentence(&escape.to_string());
+        match escape.help() {
+            Some(help) => Self::with_help(Exit::Error, "outside", summary, help),
+            None => Self::new(Exit::Error, "io", summary),
+        }
     }
 }
 

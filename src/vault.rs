@@ -18,7 +18,7 @@ use crate::trace;
 pub struct AgeVault {
     recipients: Vec<Recipient>,
     /// The value of `PROV_AGE_IDENTITY`: an identity or the path of a file with one.
-    given: Option<String>,
+    given: Option<Zeroizing<String>>,
     /// Where the user's own identity is, or will be made on first need.
     file: PathBuf,
 }
@@ -38,19 +38,19 @@ impl AgeVault {
                 .map_err(|error| VaultError(format!("`{text}` is not an age recipient: {error}")))
         };
         let recipients = recipients.iter().map(parse).collect::<Result<_, _>>()?;
-        Ok(Self { recipients, given, file })
+        Ok(Self { recipients, given: given.map(Zeroizing::new), file })
     }
 
     /// A vault for the user alone.
     pub fn of_user(given: Option<String>, file: PathBuf) -> Self {
-        Self { recipients: Vec::new(), given, file }
+        Self { recipients: Vec::new(), given: given.map(Zeroizing::new), file }
     }
 
     /// The identities at hand.
     fn identities(&self) -> Result<Vec<Identity>, VaultError> {
         match &self.given {
             Some(text) if text.starts_with("AGE-SECRET-KEY-") => parse_identities(text),
-            Some(path) => read_identities(Path::new(path)),
+            Some(path) => read_identities(Path::new(path.as_str())),
             None if self.file.exists() => read_identities(&self.file),
             None => Ok(Vec::new()),
         }
@@ -118,7 +118,7 @@ impl AgeVault {
     pub fn file(&self) -> Option<&Path> {
         match &self.given {
             Some(text) if text.starts_with("AGE-SECRET-KEY-") => None,
-            Some(path) => Some(Path::new(path)),
+            Some(path) => Some(Path::new(path.as_str())),
             None => Some(&self.file),
         }
     }
@@ -173,7 +173,7 @@ fn parse_identities(text: &str) -> Result<Vec<Identity>, VaultError> {
 }
 
 fn read_identities(path: &Path) -> Result<Vec<Identity>, VaultError> {
-    let text = fs::read_to_string(path).map_err(|error| {
+    let text = fs::read_to_string(path).map(Zeroizing::new).map_err(|error| {
         VaultError(format!("cannot read the identity {}: {error}", path.display()))
     })?;
     parse_identities(&text)

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::{fs, io};
 
 use provision::diagnostic::{Diagnostic, Diagnostics, Sources};
+use provision::place::Bounds;
 
 use crate::manifest::{self, Broken, File, Manifest, Origin};
 use crate::rest::{RestBroker, Surroundings};
@@ -47,6 +48,8 @@ pub struct Place {
     pub shown: String,
     /// Whose it is.
     pub origin: Origin,
+    /// What its files must not lead out of, when it comes with a project.
+    pub bounds: Option<Bounds>,
 }
 
 /// The files that are built in and those of some folders, and what is there and cannot be read: in
@@ -117,6 +120,12 @@ fn in_folder(place: &Place) -> (Vec<File>, Unreadable) {
                 continue;
             }
             let file = named(provider, thing, &format!("{shown}/{name}"));
+            let escape = place.bounds.as_ref().map(|bounds| bounds.own(&folder.join(&name)));
+            if let Some(Err(escape)) = escape {
+                let problem = Diagnostic::error("outside", format!("{escape}."));
+                unreadable.push((file, problem.maybe_help(escape.help().map(str::to_owned))));
+                continue;
+            }
             match fs::read_to_string(folder.join(&name)) {
                 Ok(text) => files.push(File { text: text.into(), ..file }),
                 Err(error) => {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use serde_json::{Map, Value};
+use zeroize::Zeroize as _;
 
 use crate::name::Name;
 
@@ -69,6 +70,30 @@ impl Outputs {
     fn insert(mut self, key: &str, value: Value, sensitive: bool) -> Self {
         self.0.insert(Name::from(key), Output { value, sensitive });
         self
+    }
+}
+
+/// Overwrites every text in a value, so that no secret stays in memory that was given back.
+pub fn wipe(value: &mut Value) {
+    match value {
+        Value::String(text) => text.zeroize(),
+        Value::Array(items) => items.iter_mut().for_each(wipe),
+        Value::Object(map) => map.values_mut().for_each(wipe),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+impl Drop for Resolved {
+    fn drop(&mut self) {
+        self.0.values_mut().for_each(wipe);
+    }
+}
+
+impl Drop for Output {
+    fn drop(&mut self) {
+        if self.sensitive {
+            wipe(&mut self.value);
+        }
     }
 }
 

@@ -60,5 +60,5 @@ pub async fn run(context: &mut Context, args: &Args) -> super::Answer {
 }
 
 fn to_object(variables: Vec<Variable>) -> Map<String, Value> {
-    variables.into_iter().map(|(name, value)| (name, Value::from(value))).collect()
+    variables.into_iter().map(|(name, value)| (name, Value::from(value.as_str()))).collect()
 }

@@ -28,7 +28,7 @@ pub fn run(context: &mut Context, args: &Args) -> super::Answer {
     let mut project = context.project()?;
     let snapshot = project.document.to_snapshot();
     context.desired(&mut project)?;
-    let folder = context.history();
+    let folder = context.history()?;
     let history = folder.load()?;
     let Some(migration) = next(snapshot, &history, args)? else {
         if context.global.json {

@@ -126,7 +126,7 @@ fn entry(project: &Project, spec: &InstanceSpec, live: Live) -> Result<Instance,
             })?;
             sensitive.insert(key, Sealed { id: project.world.ids.fresh(), sealed });
         } else {
-            outputs.insert(key, output.value);
+            outputs.insert(key, output.value.clone());
         }
     }
     Ok(Instance {

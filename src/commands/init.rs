@@ -1,10 +1,10 @@
 //! `prov init`: a config that applies as it stands.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use provision::config::json_schema;
-use provision::store::{StoreError, write_shared};
+use provision::store::{StoreError, make_private_folder, write_shared};
 use serde_json::json;
 
 use crate::context::Context;
@@ -49,17 +49,20 @@ pub fn run(context: &mut Context, args: &Args) -> super::Answer {
         Form::Yaml => ("prov.yaml", include_str!("init/prov.yaml")),
         Form::Json => ("prov.json", include_str!("init/prov.json")),
     };
-    refuse_existing(&context.root)?;
     let schema = json_schema(&context.brokers().catalog());
-    let folder = context.root.join(".prov");
-    fs::create_dir_all(&folder).map_err(|source| StoreError::Io {
-        doing: "create",
-        path: folder,
+    // Everything is looked at before anything is written.
+    let place = |name: &str| context.bounds().own(&context.root.join(name));
+    let (config, described) = (place(name)?, place(SCHEMA)?);
+    let ignoring = place(".gitignore")?;
+    refuse_existing(&context.root)?;
+    make_private_folder(&described).map_err(|source| StoreError::Io {
+        doing: "create the folder of",
+        path: described.clone(),
         source,
     })?;
-    write_shared(&context.root.join(SCHEMA), format!("{schema:#}\n").as_bytes())?;
-    write_shared(&context.root.join(name), text.as_bytes())?;
-    let ignored = ignore(&context.root)?;
+    write_shared(&described, format!("{schema:#}\n").as_bytes())?;
+    write_shared(&config, text.as_bytes())?;
+    let ignored = ignore(ignoring)?;
     if context.global.json {
         view::document(&json!({
             "format_version": view::FORMAT_VERSION,
@@ -86,8 +89,7 @@ fn refuse_existing(root: &Path) -> Result<(), Failure> {
 }
 
 /// Adds the missing lines to `.gitignore` and answers them.
-fn ignore(root: &Path) -> Result<Vec<&'static str>, Failure> {
-    let path = root.join(".gitignore");
+fn ignore(path: PathBuf) -> Result<Vec<&'static str>, Failure> {
     let mut text = match fs::read_to_string(&path) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),

@@ -1,6 +1,6 @@
 //! `prov man`: the manual page.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::CommandFactory as _;
 use provision::store::StoreError;
@@ -31,8 +31,7 @@ pub fn run(context: &mut Context, args: &Args) -> super::Answer {
     };
     match &args.folder {
         Some(folder) => {
-            std::fs::create_dir_all(folder).map_err(failed)?;
-            clap_mangen::generate_to(Cli::command(), folder).map_err(failed)?;
+            write_pages(&context.typed(folder)?).map_err(failed)?;
         }
         None => {
             let mut page = Vec::new();
@@ -47,6 +46,19 @@ pub fn run(context: &mut Context, args: &Args) -> super::Answer {
         }
     }
     Ok(Exit::Done)
+}
+
+/// Writes a page for every command. Each takes the place of what has its name: a link is not written
+/// through.
+fn write_pages(folder: &Path) -> std::io::Result<()> {
+    std::fs::create_dir_all(folder)?;
+    let drafts = tempfile::Builder::new().prefix(".prov-").tempdir_in(folder)?;
+    clap_mangen::generate_to(Cli::command(), drafts.path())?;
+    for page in std::fs::read_dir(drafts.path())? {
+        let page = page?;
+        std::fs::rename(page.path(), folder.join(page.file_name()))?;
+    }
+    Ok(())
 }
 
 fn exit_codes() -> String {

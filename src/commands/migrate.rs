@@ -41,7 +41,7 @@ pub struct Args {
 /// Why it could not be done.
 pub async fn run(context: &mut Context, args: &Args) -> super::Answer {
     let project = context.project_or_bare()?;
-    let history = context.history().load()?;
+    let history = context.history()?.load()?;
     let _lock = project.lock("prov migrate", args.writing.lock_timeout).await?;
     let journal = seeded(context, &project, &history).await?;
     let pending =
@@ -122,7 +122,7 @@ pub async fn seeded(
         return Ok(journal);
     }
     let is_foreign = journal.lineage.is_empty();
-    let listed = if is_foreign { context.history().foreign_ledger()? } else { None };
+    let listed = if is_foreign { context.history()?.foreign_ledger()? } else { None };
     let (count, source) = match listed {
         Some(listed) => (prefix(listed)?, "meta/_applied.json"),
         None => (fitting(context, project, history, &journal).await?, "what the journal holds"),

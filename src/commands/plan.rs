@@ -56,7 +56,10 @@ pub async fn run(context: &mut Context, args: Args) -> super::Answer {
     if let Some(path) = &args.out {
         let basis = Basis { desired: &desired, journal: &journal, catalog: &project.world.catalog };
         let shown = view::plan::json(&plan, &context.sources);
-        saved::write(path, &SavedPlan::new(&plan, &basis, (prune, args.force), shown))?;
+        saved::write(
+            &context.typed(path)?,
+            &SavedPlan::new(&plan, &basis, (prune, args.force), shown),
+        )?;
         talk(format!("\nSaved to {0}. Execute it with `prov apply {0}`.", path.display()));
     }
     if !context.global.json {

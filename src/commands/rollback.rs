@@ -29,7 +29,7 @@ pub struct Args {
 /// Why it could not be done.
 pub async fn run(context: &mut Context, args: &Args) -> super::Answer {
     let project = context.project_or_bare()?;
-    let history = context.history().load()?;
+    let history = context.history()?.load()?;
     let _lock = project.lock("prov rollback", args.writing.lock_timeout).await?;
     let journal = seeded(context, &project, &history).await?;
     migration::pending(&history, &journal.ledger).map_err(|error| ledger_failure(&error))?;

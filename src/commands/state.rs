@@ -146,7 +146,7 @@ async fn backup(context: &Context, project: &Project, file: Option<&Path>) -> Re
     match file {
         None => crate::terminal::out_raw(&bytes),
         Some(path) => {
-            write_atomic(path, &bytes)?;
+            write_atomic(&context.typed(path)?, &bytes)?;
             say(context, &format!("Copied the journal to {}.", path.display()));
         }
     }

@@ -107,8 +107,13 @@ impl Context {
         let shown = user.display().to_string();
         let project = self.root.join("brokers");
         catalog::files(&[
-            Place { folder: user, shown, origin: Origin::User },
-            Place { folder: project, shown: "brokers".to_owned(), origin: Origin::Project },
+            Place { folder: user, shown, origin: Origin::User, bounds: None },
+            Place {
+                folder: project,
+                shown: "brokers".to_owned(),
+                origin: Origin::Project,
+                bounds: Some(self.bounds()),
+            },
         ])
     }
 

@@ -136,6 +136,9 @@ impl Context {
         };
         let name = Name::from(name);
         let store = FileStore::new(self.journal_path(&document)?, name.clone(), self.stage.clone());
+        for path in store.beside() {
+            self.typed(path)?;
+        }
         let recipients: Vec<String> =
             document.recipients.iter().map(|recipient| recipient.value.clone()).collect();
         let given = std::env::var("PROV_AGE_IDENTITY").ok();
@@ -154,8 +157,18 @@ impl Context {
     }
 
     /// The folder of migrations, relative to the project.
-    pub fn history(&self) -> HistoryFolder {
-        HistoryFolder::new(self.root.join(&self.global.migrations))
+    ///
+    /// # Errors
+    /// When it, or a file in it, is a link that leads out of the project.
+    pub fn history(&self) -> Result<HistoryFolder, Failure> {
+        let folder = self.typed(&self.root.join(&self.global.migrations))?;
+        for place in [folder.clone(), folder.join("meta")] {
+            let found = std::fs::read_dir(self.typed(&place)?);
+            for entry in found.into_iter().flatten().flatten() {
+                self.typed(&entry.path())?;
+            }
+        }
+        Ok(HistoryFolder::new(folder))
     }
 
     /// The desired state of the project in this stage. Takes the document.

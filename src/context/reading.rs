@@ -5,11 +5,12 @@ use std::path::Path;
 
 use provision::config::Document;
 use provision::diagnostic::{Diagnostic, Diagnostics};
+use provision::place::Escape;
 use provision::text::{Format, Kind, Node, parse, parse_placeless};
 
 use super::Context;
 use crate::exit::Exit;
-use crate::failure::Failure;
+use crate::failure::{Failure, sentence};
 
 /// The greatest config that is read, in bytes.
 const CONFIG_SIZE_MAX: u64 = 64 * 1024 * 1024;
@@ -105,7 +106,16 @@ impl Context {
                 );
                 continue;
             }
-            let path = self.root.join(&include.value);
+            let path = match self.bounds().existing(&include.value) {
+                Ok(path) => path,
+                // What is not there is said by who reads it.
+                Err(Escape::Io { .. } | Escape::Empty) => self.root.join(&include.value),
+                Err(escape) => {
+                    let problem = Diagnostic::error("outside", sentence(&escape.to_string()));
+                    problems.push(place(problem.maybe_help(escape.help().map(str::to_owned))));
+                    continue;
+                }
+            };
             let Some(format) = Format::of(&include.value) else {
                 let summary = format!("`{}` is not .toml, .yaml or .json.", include.value);
                 problems.push(place(Diagnostic::error("config-format", summary)));

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use provision::config::Document;
 use provision::config::expression::{self, Expression, Segment};
 use provision::diagnostic::{Diagnostic, Diagnostics, Span};
+use provision::place::Bounds;
 use serde_json::Value;
 
 use super::Context;
@@ -15,14 +16,26 @@ use crate::sink::Sink;
 impl Context {
     pub(super) fn journal_path(&self, document: &Document) -> Result<PathBuf, Failure> {
         if let Some(path) = &self.global.journal {
-            return Ok(std::env::current_dir().unwrap_or_default().join(path));
+            return self.typed(&std::env::current_dir().unwrap_or_default().join(path));
         }
-        match &document.journal {
-            Some(path) => {
-                Ok(self.root.join(self.setting_path("journal", &path.value, path.span)?))
-            }
-            None => Ok(self.root.join(".prov").join(format!("{}.journal.json", self.stage))),
-        }
+        let path = match &document.journal {
+            Some(path) => self.setting_path("journal", &path.value, path.span)?,
+            None => format!(".prov/{}.journal.json", self.stage),
+        };
+        Ok(self.bounds().own(&self.root.join(path))?)
+    }
+
+    /// The folder that paths stay in.
+    pub fn bounds(&self) -> Bounds {
+        Bounds { root: self.root.clone(), allow_outside: self.global.allow_outside }
+    }
+
+    /// Where a path leads that was typed; see [`Bounds::typed`].
+    ///
+    /// # Errors
+    /// When it looks like one inside the project, and a link leads out or nowhere.
+    pub fn typed(&self, path: &Path) -> Result<PathBuf, Failure> {
+        Ok(self.bounds().typed(path)?)
     }
 
     /// A path among the settings, which may hold `${stage}` and `${env.X}`.
@@ -53,9 +66,13 @@ impl Context {
         Ok(path)
     }
 
+    fn own(&self, path: &str) -> Result<PathBuf, Failure> {
+        Ok(self.bounds().own(&self.root.join(path))?)
+    }
+
     pub(super) fn sink(&self, document: &Document) -> Result<Sink, Failure> {
         let Some(node) = &document.sink else {
-            return Ok(Sink::Dotenv(self.root.join(self.default_env_file())));
+            return Ok(Sink::Dotenv(self.own(&self.default_env_file())?));
         };
         let value = node.to_value();
         let (kind, path) = match &value {
@@ -76,8 +93,8 @@ impl Context {
             Some("none") => Ok(Sink::None),
             Some("stdout") if self.global.json => Ok(Sink::Events),
             Some("stdout") => Ok(Sink::Stdout),
-            Some("dotenv" | "json") | None if is_json => Ok(Sink::Json(self.root.join(file))),
-            Some("dotenv") | None => Ok(Sink::Dotenv(self.root.join(file))),
+            Some("dotenv" | "json") | None if is_json => Ok(Sink::Json(self.own(&file)?)),
+            Some("dotenv") | None => Ok(Sink::Dotenv(self.own(&file)?)),
             Some(other) => {
                 let mut problems = Diagnostics::default();
                 problems.push(

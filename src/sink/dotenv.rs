@@ -108,7 +108,7 @@ mod tests {
 
     fn check(text: &str, set: &[(&str, &str)], gone: &[&str], expected: &Expect) {
         let set: Vec<Variable> =
-            set.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+            set.iter().map(|(name, value)| ((*name).into(), (*value).to_owned().into())).collect();
         let gone: Vec<String> = gone.iter().map(|name| (*name).into()).collect();
         expected.assert_eq(&rewrite(text, &set, &gone));
     }

@@ -6,13 +6,14 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use provision::store::{StoreError, write_atomic};
+use provision::store::{StoreError, make_private, write_atomic};
 use serde_json::{Map, Value, json};
+use zeroize::Zeroizing;
 
 pub use dotenv::{quote, shell_quote};
 
-/// A variable and its value.
-pub type Variable = (String, String);
+/// A variable and its value, which may be a secret.
+pub type Variable = (String, Zeroizing<String>);
 
 /// Where bound outputs land.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,7 +39,8 @@ impl Sink {
         match self {
             Self::None => Ok(()),
             Self::Events => {
-                let pairs = variables.iter().cloned().map(|(name, value)| (name, value.into()));
+                let pairs = variables.iter();
+                let pairs = pairs.map(|(name, value)| (name.clone(), value.as_str().into()));
                 let bound: Map<String, Value> = pairs.collect();
                 crate::terminal::out(json!({
                     "format_version": crate::view::FORMAT_VERSION, "type": "bound", "variables": bound,
@@ -62,20 +64,23 @@ impl Sink {
 fn rewrite(path: &Path, change: impl FnOnce(&str) -> io::Result<String>) -> Result<(), StoreError> {
     let failed = |doing| move |source| StoreError::Io { doing, path: path.to_owned(), source };
     let old = match fs::read_to_string(path) {
-        Ok(text) => Some(text),
+        Ok(text) => Some(Zeroizing::new(text)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
         Err(error) => return Err(failed("read")(error)),
     };
-    let new = change(old.as_deref().unwrap_or_default()).map_err(failed("change"))?;
-    if new.is_empty() && old.is_none() || old.as_deref() == Some(&new) {
+    let before = old.as_ref().map(|text| text.as_str());
+    let new = change(before.unwrap_or_default()).map_err(failed("change"))?;
+    let new = Zeroizing::new(new);
+    if new.is_empty() && old.is_none() {
         return Ok(());
     }
-    // A link is written through, so that a `.env` that points elsewhere keeps pointing there.
-    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    if let Some(folder) = target.parent() {
+    if before == Some(new.as_str()) {
+        return make_private(path).map_err(failed("take the rights of others from"));
+    }
+    if let Some(folder) = path.parent() {
         fs::create_dir_all(folder).map_err(failed("make the folder of"))?;
     }
-    write_atomic(&target, new.as_bytes())
+    write_atomic(path, new.as_bytes())
 }
 
 fn rewrite_json(text: &str, variables: &[Variable], obsolete: &[String]) -> io::Result<String> {

@@ -2,7 +2,9 @@
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use provision::broker::{BrokerError, ErrorKind};
+use provision::value::wipe;
 use serde_json::Value;
+use zeroize::Zeroize as _;
 
 use super::timer::Patience;
 
@@ -76,6 +78,21 @@ pub struct Part {
     pub content_type: Option<String>,
     /// Its file name.
     pub filename: Option<String>,
+}
+
+/// What a call carries is overwritten when it is over: a credential, params.
+impl Drop for Call {
+    fn drop(&mut self) {
+        let pairs = self.headers.iter_mut().chain(&mut self.query);
+        pairs.for_each(|(_, value)| value.zeroize());
+        match &mut self.payload {
+            Payload::Empty => {}
+            Payload::Json(value) => wipe(value),
+            Payload::Form(pairs) => pairs.iter_mut().for_each(|(_, value)| value.zeroize()),
+            Payload::Multipart(parts) => parts.iter_mut().for_each(|part| part.bytes.zeroize()),
+            Payload::Bytes(bytes, _) => bytes.zeroize(),
+        }
+    }
 }
 
 impl Payload {

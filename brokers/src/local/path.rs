@@ -1,31 +1,13 @@
-//! Where a path of the config leads, and that it stays inside the project.
+//! The paths of local services: where they lead, and what stands there.
 
 use std::fs;
 use std::io;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use provision::broker::{BrokerError, ErrorKind, FindRequest};
+use provision::place::{Bounds, Escape};
 
 use super::{Settings, invalid, params};
-
-const OUTSIDE_HELP: &str = "Move it into the project folder, or pass `--allow-outside`.";
-
-/// Whether `path`, taken as text alone, leads out of the folder it is relative to.
-///
-/// An absolute path counts as leading out, since only the file system can tell where it ends.
-#[must_use]
-pub fn escapes(path: &str) -> bool {
-    let mut depth = 0_usize;
-    for component in Path::new(path).components() {
-        match component {
-            Component::Normal(_) => depth += 1,
-            Component::CurDir => {}
-            Component::ParentDir if depth > 0 => depth -= 1,
-            Component::ParentDir | Component::RootDir | Component::Prefix(_) => return true,
-        }
-    }
-    false
-}
 
 /// The names of the files below `folder`, relative to it and with `/`, sorted. Links are refused:
 /// what is uploaded is what is in the folder.
@@ -56,61 +38,30 @@ pub(crate) fn files_below(folder: &Path) -> io::Result<Vec<String>> {
 impl Settings {
     /// The absolute place of `path`, free of symbolic links, where something may be written.
     pub(super) fn place(&self, path: &str) -> Result<PathBuf, BrokerError> {
-        let wanted = self.absolute(path)?;
-        let root = self.real_root()?;
-        let (Some(parent), Some(name)) = (wanted.parent(), wanted.file_name()) else {
-            return Err(contains_project(path));
-        };
-        let place = real_folder(parent, path)?.join(name);
-        self.check_inside(&root, &place, path)?;
-        if root.starts_with(&place) {
-            return Err(contains_project(path));
-        }
-        if fs::symlink_metadata(&place).is_ok_and(|found| found.is_symlink()) {
-            let help = "Remove the link, or give the path it leads to.";
-            return Err(invalid(format!("`{path}` is a symbolic link")).help(help));
-        }
-        Ok(place)
+        self.bounds().unlinked(path).map_err(refused)
     }
 
     /// The real place of `path`, something that exists and is only read.
     pub(crate) fn existing(&self, path: &str) -> Result<PathBuf, BrokerError> {
-        let wanted = self.absolute(path)?;
-        let real = fs::canonicalize(wanted).map_err(|error| match error.kind() {
-            io::ErrorKind::NotFound => invalid(format!("`{path}` does not exist")),
-            _ => failed("look at", path, &error),
-        })?;
-        self.check_inside(&self.real_root()?, &real, path)?;
-        Ok(real)
+        self.bounds().existing(path).map_err(refused)
     }
 
-    fn absolute(&self, path: &str) -> Result<PathBuf, BrokerError> {
-        if path.is_empty() {
-            return Err(invalid("the path is empty"));
+    fn bounds(&self) -> Bounds {
+        Bounds { root: self.root.clone(), allow_outside: self.allow_outside }
+    }
+}
+
+fn refused(escape: Escape) -> BrokerError {
+    let message = escape.to_string();
+    match escape {
+        Escape::Io { source, path, .. } if source.kind() == io::ErrorKind::NotFound => {
+            invalid(format!("`{path}` does not exist"))
         }
-        let absolute = normal(&self.root.join(path));
-        let inside = self.allow_outside || absolute.starts_with(normal(&self.root));
-        if inside || absolute.starts_with(self.real_root()?) {
-            return Ok(absolute);
-        }
-        Err(self.outside(path))
-    }
-
-    fn check_inside(&self, root: &Path, place: &Path, path: &str) -> Result<(), BrokerError> {
-        if self.allow_outside || place.starts_with(root) {
-            return Ok(());
-        }
-        Err(self.outside(path))
-    }
-
-    fn outside(&self, path: &str) -> BrokerError {
-        let root = self.root.display();
-        invalid(format!("`{path}` leads out of the project folder {root}")).help(OUTSIDE_HELP)
-    }
-
-    fn real_root(&self) -> Result<PathBuf, BrokerError> {
-        fs::canonicalize(&self.root)
-            .map_err(|error| failed("look at", &self.root.display().to_string(), &error))
+        Escape::Io { source, doing, path } => failed(doing, &path, &source),
+        other => match other.help() {
+            Some(help) => invalid(message).help(help),
+            None => invalid(message),
+        },
     }
 }
 
@@ -178,55 +129,10 @@ fn is_absent(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
-fn contains_project(path: &str) -> BrokerError {
-    invalid(format!("`{path}` is the project folder or a folder around it"))
-        .help("Give a path below the project folder.")
-}
-
-/// `path` without `.` and `..`, by its text.
-fn normal(path: &Path) -> PathBuf {
-    let mut normal = PathBuf::new();
-    for component in path.components() {
-        match component {
-            Component::CurDir => {}
-            Component::ParentDir => {
-                normal.pop();
-            }
-            other => normal.push(other),
-        }
-    }
-    normal
-}
-
-/// `folder` with its existing part made real: the rest cannot be a link, as it is not there.
-fn real_folder(folder: &Path, path: &str) -> Result<PathBuf, BrokerError> {
-    for ancestor in folder.ancestors() {
-        if metadata(ancestor, path)?.is_none() {
-            continue;
-        }
-        // A link that leads nowhere exists as a link, and fails here.
-        let real = fs::canonicalize(ancestor)
-            .map_err(|error| failed("follow the links of", path, &error))?;
-        let rest = folder.strip_prefix(ancestor).unwrap_or(Path::new(""));
-        return Ok(real.join(rest));
-    }
-    Err(invalid(format!("`{path}` is below nothing that exists")))
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::testing::Project;
     use super::*;
-
-    #[test]
-    fn text_alone_tells_whether_a_path_escapes() {
-        for inside in ["a", "./a/b", "a/../b", "a/./../b/", ""] {
-            assert!(!escapes(inside), "{inside}");
-        }
-        for outside in ["..", "../a", "a/../../b", "/etc/passwd", "a/../.."] {
-            assert!(escapes(outside), "{outside}");
-        }
-    }
 
     #[test]
     fn a_path_inside_is_found_however_it_is_written() {
@@ -247,7 +153,7 @@ mod tests {
             let error = project.settings().place(path).unwrap_err();
             assert_eq!(error.kind, ErrorKind::Invalid);
             assert!(error.message.contains(path), "{error}");
-            assert_eq!(error.help.as_deref(), Some(OUTSIDE_HELP));
+            assert!(error.help.unwrap().contains("--allow-outside"));
         }
         let settings = Settings { allow_outside: true, ..project.settings() };
         assert_eq!(settings.place(&absolute).unwrap(), other.real("x"));

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use provision::broker::{BrokerError, ErrorKind};
 use serde_json::{Map, Value};
 use tokio::sync::OnceCell;
+use zeroize::Zeroize as _;
 
 use super::exchange::Exchange;
 use crate::http::{Accounts, Client, Redactor, Timer};
@@ -52,6 +53,13 @@ pub enum CredentialSource {
 struct Credential {
     headers: Vec<(String, String)>,
     query: Vec<(String, String)>,
+}
+
+impl Drop for Credential {
+    fn drop(&mut self) {
+        let pairs = self.headers.iter_mut().chain(&mut self.query);
+        pairs.for_each(|(_, value)| value.zeroize());
+    }
 }
 
 /// A connection to a provider.

@@ -19,8 +19,8 @@ use crate::graph::Graph;
 use crate::name::{Name, Names};
 use crate::text::{Entry, Kind, Node, read};
 
+pub use crate::place::escapes;
 pub use document::Document;
-pub use params::escapes;
 pub use schema::json_schema;
 pub use scope::{Scope, fill_env};
 pub use spec::{InstanceSpec, OnRemove, Placed};

@@ -8,6 +8,7 @@ use super::spec::Placed;
 use crate::broker::{Param, ParamType, Service};
 use crate::diagnostic::{Diagnostic, Diagnostics};
 use crate::name::closest;
+use crate::place::escapes;
 use crate::text::{Entry, Node};
 
 /// Checks the params of one instance.
@@ -138,23 +139,4 @@ fn path_problem(param: &Param, value: &Value, rules: Rules) -> Option<String> {
     }
     let path = value.as_str()?;
     escapes(path).then(|| "inside the project's folder (or give `--allow-outside`)".to_owned())
-}
-
-/// Whether a path, read as text alone, leads out of the folder it is relative to.
-#[must_use]
-pub fn escapes(path: &str) -> bool {
-    use std::path::Component;
-    let mut depth = 0_usize;
-    for component in std::path::Path::new(path).components() {
-        match component {
-            Component::Prefix(_) | Component::RootDir => return true,
-            Component::CurDir => {}
-            Component::Normal(_) => depth += 1,
-            Component::ParentDir => match depth.checked_sub(1) {
-                Some(up) => depth = up,
-                None => return true,
-            },
-        }
-    }
-    false
 }

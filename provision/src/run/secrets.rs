@@ -7,13 +7,19 @@ use serde_json::Value;
 
 use crate::mask::Mask;
 use crate::state::Sealed;
-use crate::value::as_text;
+use crate::value::{as_text, wipe};
 use crate::world::{Ids, Vault, VaultError};
 
 #[derive(Default)]
 pub(super) struct Secrets {
     opened: RefCell<HashMap<String, Value>>,
     mask: RefCell<Mask>,
+}
+
+impl Drop for Secrets {
+    fn drop(&mut self) {
+        self.opened.get_mut().values_mut().for_each(wipe);
+    }
 }
 
 impl Secrets {

@@ -494,7 +494,7 @@ impl Shared<'_> {
                 entry.outputs.remove(&key);
                 entry.sensitive.insert(key, sealed);
             } else {
-                entry.outputs.insert(key, output.value);
+                entry.outputs.insert(key, output.value.clone());
             }
         }
         Ok(entry)

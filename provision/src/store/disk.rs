@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 
 use super::LockGuard;
 
+/// The folder in a project that is prov's own.
+const OWN_FOLDER: &str = ".prov";
+
 /// Files, as a store needs them.
 ///
 /// What was written is durable once [`DiskFile::sync`] has answered; that a file was made, renamed or
@@ -126,7 +129,7 @@ impl Disk for SystemDisk {
     }
 
     fn open_end(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
-        let file = private(OpenOptions::new().read(true).append(true).create(true)).open(path)?;
+        let file = open_private(OpenOptions::new().read(true).append(true).create(true), path)?;
         Ok(Box::new(SystemFile(file)))
     }
 
@@ -165,14 +168,7 @@ impl Disk for SystemDisk {
     }
 
     fn make_folder(&self, path: &Path) -> io::Result<()> {
-        let mut builder = fs::DirBuilder::new();
-        builder.recursive(true);
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::DirBuilderExt as _;
-            builder.mode(0o700);
-        }
-        builder.create(folder_of(path))
+        make_private_folder(path)
     }
 
     fn sync_folder(&self, path: &Path) -> io::Result<()> {
@@ -181,7 +177,7 @@ impl Disk for SystemDisk {
 
     fn lock(&self, path: &Path, holder: &[u8]) -> io::Result<Locked> {
         let mut options = OpenOptions::new();
-        let mut file = private(options.read(true).write(true).create(true)).open(path)?;
+        let mut file = open_private(options.read(true).write(true).create(true), path)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
@@ -233,15 +229,56 @@ fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// The same options for a file that only its owner may read.
-fn private(options: &mut OpenOptions) -> &mut OpenOptions {
+/// Makes the folder of `path` with those above it, for their owner alone. One that is prov's own
+/// becomes so when it was not; one that has another name is the user's.
+///
+/// # Errors
+/// When there is none afterwards, or others can still look into it.
+pub fn make_private_folder(path: &Path) -> io::Result<()> {
+    let folder = folder_of(path);
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)?;
+    #[cfg(unix)]
+    if folder.file_name().is_some_and(|name| name == OWN_FOLDER) {
+        take_from_others(&File::open(folder)?, 0o700)?;
+    }
+    Ok(())
+}
+
+/// Takes the rights of others from a file that is there.
+///
+/// # Errors
+/// When they keep them.
+pub fn make_private(path: &Path) -> io::Result<()> {
+    take_from_others(&File::open(path)?, 0o600)
+}
+
+fn take_from_others(file: &File, mode: u32) -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        if file.metadata()?.permissions().mode() & 0o077 == 0 {
+            return Ok(());
+        }
+    }
+    set_mode(file, mode)
+}
+
+/// Opens a file that only its owner may read, also where it was there with wider rights. A link is
+/// not followed: nobody but prov makes this file.
+fn open_private(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::OpenOptionsExt as _;
-        options.mode(0o600)
+        let flags = rustix::fs::OFlags::NOFOLLOW.bits();
+        options.mode(0o600).custom_flags(flags.try_into().unwrap_or_default());
     }
-    #[cfg(not(unix))]
-    options
+    let file = options.open(path)?;
+    take_from_others(&file, 0o600)?;
+    Ok(file)
 }
 
 fn set_mode(file: &File, mode: u32) -> io::Result<()> {

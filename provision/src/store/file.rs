@@ -58,6 +58,12 @@ impl FileStore {
         &self.lock
     }
 
+    /// What is written beside the journal: the log and the lock.
+    #[must_use]
+    pub fn beside(&self) -> [&Path; 2] {
+        [&self.log, &self.lock]
+    }
+
     /// Whether a run is under way. Looks, and writes nothing.
     #[must_use]
     pub fn is_held(&self) -> bool {

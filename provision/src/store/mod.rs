@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::state::{self, Event, Journal, LogError, Record, StateError};
 
-pub use disk::{Disk, DiskFile, Locked, SystemDisk};
+pub use disk::{Disk, DiskFile, Locked, SystemDisk, make_private, make_private_folder};
 pub use file::FileStore;
 pub use history::{HistoryError, HistoryFolder};
 pub use memory::MemoryStore;

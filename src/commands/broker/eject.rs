@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use provision::store::write_shared;
 use serde_json::json;
 
 use crate::context::Context;
@@ -38,6 +39,7 @@ pub fn run(context: &mut Context, args: &Args) -> super::super::Answer {
         let folder = context.root.join("brokers").join(&file.provider);
         let path = format!("brokers/{}/{}.toml", file.provider, file.thing);
         let place = folder.join(format!("{}.toml", file.thing));
+        let place = context.bounds().own(&place)?;
         let io = |error: std::io::Error| {
             Failure::new(Exit::Error, "io", format!("{path} cannot be written: {error}."))
         };
@@ -50,7 +52,7 @@ pub fn run(context: &mut Context, args: &Args) -> super::super::Answer {
             return Err(Failure::with_help(Exit::Error, "exists", summary, help));
         }
         fs::create_dir_all(&folder).map_err(io)?;
-        fs::write(&place, file.text.as_bytes()).map_err(io)?;
+        write_shared(&place, file.text.as_bytes())?;
         written.push(path);
     }
     if context.global.json {

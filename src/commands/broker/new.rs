@@ -4,6 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use brokers::openapi::{Description, DraftError, Wanted, draft};
+use provision::store::write_shared;
 use serde_json::json;
 
 use crate::context::Context;
@@ -63,7 +64,8 @@ pub fn run(context: &mut Context, args: &Args) -> super::super::Answer {
     };
     let name = args.name.as_deref().map(|name| named(name, "service")).transpose()?;
     let folder = context.root.join("brokers").join(&provider);
-    let known = fs::read_to_string(folder.join("provider.toml")).ok();
+    let shared = context.bounds().own(&folder.join("provider.toml"))?;
+    let known = fs::read_to_string(&shared).ok();
     let wanted = Wanted {
         provider_toml: known.as_deref(),
         item_path: args.item_path.as_deref(),
@@ -76,13 +78,13 @@ pub fn run(context: &mut Context, args: &Args) -> super::super::Answer {
     })?;
     let service = (format!("{}.toml", draft.thing), &draft.service_toml);
     let mut files = vec![service];
-    if !folder.join("provider.toml").exists() {
+    if !shared.exists() {
         files.push(("provider.toml".to_owned(), &draft.provider_toml));
     }
     let mut written = Vec::new();
     for (name, text) in files {
         let shown = format!("brokers/{provider}/{name}");
-        let place = folder.join(&name);
+        let place = context.bounds().own(&folder.join(&name))?;
         if place.exists() {
             let summary = format!("{shown} is there already.");
             let help = "A draft overwrites nothing. Move it away to start over, or say `--name NAME` for \
@@ -93,7 +95,7 @@ pub fn run(context: &mut Context, args: &Args) -> super::super::Answer {
             Failure::new(Exit::Error, "io", format!("{shown} cannot be written: {error}."))
         };
         fs::create_dir_all(&folder).map_err(io)?;
-        fs::write(&place, text).map_err(io)?;
+        write_shared(&place, text.as_bytes())?;
         written.push(shown);
     }
     let id = format!("{provider}-{}", draft.thing);

@@ -55,8 +55,10 @@ impl Provider {
     pub fn outputs_of(&self, id: &str) -> Vec<(String, serde_json::Value)> {
         let live = self.cloud().live(id);
         let outputs = live.map(|live| live.outputs.0).unwrap_or_default();
-        let mut all: Vec<_> =
-            outputs.into_iter().map(|(key, output)| (key.to_string(), output.value)).collect();
+        let mut all: Vec<_> = outputs
+            .into_iter()
+            .map(|(key, output)| (key.to_string(), output.value.clone()))
+            .collect();
         all.sort_by(|one: &(String, _), other| one.0.cmp(&other.0));
         all
     }

@@ -3,7 +3,8 @@
 mod database;
 mod migration;
 
-use std::fs::Metadata;
+use std::fs::{self, Metadata};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -55,8 +56,14 @@ impl SqliteBroker {
     async fn migrate(&self, path: &str, params: &Resolved) -> Result<Outputs, BrokerError> {
         let wanted = migration::read(&self.settings, params)?;
         let place = self.settings.place(path)?;
-        is_there(&place, path)?;
+        for suffix in COMPANIONS {
+            self.settings.place(&format!("{path}{suffix}"))?;
+        }
+        let is_new = !is_there(&place, path)?;
         path::make_parent(&place, path)?;
+        if is_new {
+            make_empty(&place).map_err(|error| path::failed("make", path, &error))?;
+        }
         let url = url(&place);
         let version = blocking(move || {
             let mut connection = database::open(&place)?;
@@ -139,6 +146,15 @@ fn outputs(path: &str, url: &str, version: &str) -> Outputs {
 fn url(place: &Path) -> String {
     let path = place.display().to_string();
     format!("file:{}", path.replace('%', "%25").replace('?', "%3f").replace('#', "%23"))
+}
+
+/// Makes the file for a new database, for its owner alone. What SQLite keeps beside it has the same
+/// rights.
+fn make_empty(place: &Path) -> io::Result<()> {
+    let mut options = fs::OpenOptions::new();
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.write(true).create_new(true).open(place).map(drop)
 }
 
 fn is_there(place: &Path, path: &str) -> Result<bool, BrokerError> {
