@@ -265,5 +265,6 @@ fn is_absent(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
+#[cfg(unix)]
 #[cfg(test)]
 mod tests;

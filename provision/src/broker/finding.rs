@@ -65,6 +65,12 @@ impl Finding {
         self.ways().iter().any(|way| !matches!(way, Way::Key { .. }))
     }
 
+    /// Whether no second object can stand where one does.
+    #[must_use]
+    pub fn is_by_place(&self) -> bool {
+        self.ways().iter().any(|way| matches!(way, Way::Name | Way::Id | Way::Content))
+    }
+
     /// How long a creation can be asked for again without making a second object.
     #[must_use]
     pub fn repeatable_for(&self) -> Option<Duration> {

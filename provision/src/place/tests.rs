@@ -1,5 +1,3 @@
-#![cfg(unix)]
-
 use std::os::unix::fs::symlink;
 
 use super::*;

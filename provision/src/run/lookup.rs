@@ -15,7 +15,7 @@ impl Shared<'_> {
         &self,
         resolution: &Resolution<'_>,
         old: Option<&Instance>,
-    ) -> Result<Option<Live>, TaskError> {
+    ) -> Result<Option<(Live, Deposed)>, TaskError> {
         // What is to be replaced stands there too, and is ours.
         let current = old.filter(|old| old.exists() && old.service == resolution.spec.service);
         let known = current.map(|old| old.instance_id.clone()).into_iter().collect();
@@ -28,8 +28,9 @@ impl Shared<'_> {
         let is_left = |former: &Deposed| {
             former.service == resolution.spec.service && former.instance_id == live.instance_id
         };
-        if old.is_some_and(|old| old.deposed.iter().any(is_left)) {
-            return Ok(Some(live));
+        let left = old.and_then(|old| old.deposed.iter().find(|former| is_left(former)));
+        if let Some(left) = left {
+            return Ok(Some((live, left.clone())));
         }
         Err(conflict(resolution, self.holder_of(resolution, live)).into())
     }

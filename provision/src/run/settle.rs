@@ -50,6 +50,11 @@ async fn ask(
             wait(shared, resolution, accepted, retry_after).await
         }
         Err(error) => {
+            // What an earlier attempt made is not unmade by a failure of this one.
+            let error = match is_unsure {
+                true => BrokerError { kind: ErrorKind::Unknown, ..error },
+                false => error,
+            };
             let is_final = shared.service(&entry.service)?.finding == Finding::Never;
             let error = match error.kind {
                 ErrorKind::Unknown if is_final => error.help(ways_on(&entry.reference)),
@@ -75,7 +80,13 @@ pub(super) async fn resume(
     }
     let is_unsure = begun.status != Status::Failed;
     if is_repeatable(shared, service, (&entry, begun)) {
-        return begin(shared, resolution, entry, is_unsure).await;
+        return match begin(shared, resolution, entry.clone(), is_unsure).await {
+            // What failed may be the attempt of the earlier run; this one has its own.
+            Err(TaskError::Broker(error)) if error.kind == ErrorKind::Failed => {
+                anew(shared, resolution, entry).await
+            }
+            ended => ended,
+        };
     }
     let found = match service.finding.can_look() {
         true => shared.find_begun(resolution, &entry, begun).await,
@@ -89,8 +100,7 @@ pub(super) async fn resume(
             match completed {
                 Err(TaskError::Broker(error)) if error.kind == ErrorKind::NotFound => {
                     // The provider was still at work on it, and has given it up.
-                    let operation = Some(shared.operation(Verb::Provision));
-                    begin(shared, resolution, Instance { operation, ..entry }, false).await
+                    anew(shared, resolution, entry).await
                 }
                 ended => ended,
             }
@@ -120,6 +130,16 @@ fn is_repeatable(shared: &Shared<'_>, service: &Service, both: (&Instance, &Inst
     // A clock that was set back says nothing about the age of a key.
     let is_young = Duration::try_from(age).is_ok_and(|age| age + service.deadline < lifetime);
     now.key == then.key && is_young
+}
+
+/// Asks for what an earlier run asked for in vain, under a key of its own.
+async fn anew(
+    shared: &Shared<'_>,
+    resolution: &Resolution<'_>,
+    entry: Instance,
+) -> Result<Outcome, TaskError> {
+    let operation = Some(shared.operation(Verb::Provision));
+    begin(shared, resolution, Instance { operation, ..entry }, false).await
 }
 
 /// Records a beginning and asks for it.

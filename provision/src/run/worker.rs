@@ -272,6 +272,7 @@ impl Shared<'_> {
             true => None,
             false => self.former(resolution, old.as_ref()).await?,
         };
+        let former = self.fitting(resolution, former).await?;
         let mut entry = self.entry_of(resolution);
         if let (Work::Replace(_), Some(old)) = (work, &old)
             && old.exists()
@@ -290,6 +291,25 @@ impl Shared<'_> {
             self.recorder.record(Event::Begin(Box::new(entry.clone()))).await?;
         }
         settle::provision(self, resolution, entry).await
+    }
+
+    /// What was left behind, when it can become what is declared. What cannot has to make room where
+    /// no second one can stand.
+    async fn fitting(
+        &self,
+        resolution: &Resolution<'_>,
+        former: Option<(Live, Deposed)>,
+    ) -> Result<Option<Live>, TaskError> {
+        let Some((live, left)) = former else { return Ok(None) };
+        if left.identity.is_none() || left.identity == self.entry_of(resolution).identity {
+            return Ok(Some(live));
+        }
+        if self.service(&resolution.spec.service)?.finding.is_by_place()
+            && let Some(entry) = self.entry(&resolution.spec.reference)
+        {
+            self.clear(&entry).await?;
+        }
+        Ok(None)
     }
 
     /// Goes on with a creation that an earlier run began, perhaps for an earlier config.

@@ -145,6 +145,8 @@ pub struct Deposed {
     pub sensitive: BTreeMap<Name, Sealed>,
     /// Its params as written.
     pub params: Option<Map<String, Value>>,
+    /// The digest of the part of it that cannot change in place, when it is known.
+    pub identity: Option<String>,
 }
 
 impl From<&Instance> for Deposed {
@@ -157,6 +159,7 @@ impl From<&Instance> for Deposed {
             outputs: instance.outputs.clone(),
             sensitive: instance.sensitive.clone(),
             params: instance.params.clone(),
+            identity: instance.identity.clone(),
         }
     }
 }

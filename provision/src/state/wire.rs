@@ -134,6 +134,8 @@ struct DeposedV1 {
     sensitive: BTreeMap<Name, SealedV1>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     params: Option<Map<String, Value>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    identity: Option<String>,
 }
 
 /// The lineage and the serial of a journal as written, when it is one of this version.
@@ -357,6 +359,7 @@ fn deposed_to_wire(deposed: &Deposed) -> DeposedV1 {
         outputs: deposed.outputs.clone(),
         sensitive: sealed_to_wire(&deposed.sensitive),
         params: deposed.params.clone(),
+        identity: deposed.identity.clone(),
     }
 }
 
@@ -369,6 +372,7 @@ fn deposed_from_wire(wire: DeposedV1) -> Deposed {
         outputs: wire.outputs,
         sensitive: sealed_from_wire(wire.sensitive),
         params: wire.params,
+        identity: wire.identity,
     }
 }
 

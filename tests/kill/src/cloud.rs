@@ -6,7 +6,7 @@
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use brokers::local::Settings;
@@ -42,10 +42,14 @@ struct Provider {
 
 /// The model of a service of the catalogue.
 pub fn model(service: &str) -> Model {
-    let (mut sources, mut problems) = (Sources::default(), Diagnostics::default());
-    let files = brokers::catalog::built_in();
-    let manifests = brokers::manifest::load(files, &mut sources, &mut problems);
-    let found: Option<Manifest> = manifests.into_iter().find(|m| m.service.id == service);
+    // They are many, and read once.
+    static ALL: OnceLock<Vec<Manifest>> = OnceLock::new();
+    let all = ALL.get_or_init(|| {
+        let (mut sources, mut problems) = (Sources::default(), Diagnostics::default());
+        let files = brokers::catalog::built_in();
+        brokers::manifest::load(files, &mut sources, &mut problems)
+    });
+    let found = all.iter().find(|manifest| manifest.service.id == service).cloned();
     let settings = Settings { root: PathBuf::from("."), allow_outside: false };
     Model::new(found.unwrap(), settings, &Default::default())
 }

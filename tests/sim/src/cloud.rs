@@ -375,8 +375,7 @@ impl Cloud {
             seen.find(|(_, object)| object.service == service && is(object)).map(|(id, _)| id)
         };
         let id = match service {
-            TOKEN => request.idempotency_key.as_ref().and_then(|key| by(&|o| o.key == *key)),
-            SERVER => {
+            SERVER | TOKEN => {
                 let tag = tag(&request.address);
                 by(&|object| object.tag == tag)
             }

@@ -15,13 +15,16 @@ pub const VALUE: &str = "value";
 pub const FILE: &str = "file";
 /// A database: its name is unique, everything about it takes time, its region stays.
 pub const DATABASE: &str = "database";
-/// A token: any number may have one name, it is found by the key of its creation, and rotated by every
-/// change.
+/// A token: any number may have one name, asking again under its key answers the same, and every change
+/// rotates it.
 pub const TOKEN: &str = "token";
 /// A server: any number may have one name, and it is found by the tag that it carries.
 pub const SERVER: &str = "server";
 /// A mailbox: nobody can find out whether there is one.
 pub const MAILBOX: &str = "mailbox";
+
+/// A key that a provider remembers for an hour.
+const KEY: Way = Way::Key { lifetime: Duration::from_secs(3_600) };
 
 /// The services whose interrupted creations can be settled.
 pub const FINDABLE: [&str; 5] = [VALUE, FILE, DATABASE, TOKEN, SERVER];
@@ -57,10 +60,12 @@ pub fn all() -> Vec<Service> {
                 plain("revision"),
                 OutputSchema::secret("token", "A secret that every change rotates."),
             ],
+            finding: Finding::By(vec![KEY, Way::Marker]),
             ..service(TOKEN, "token", &["scope"])
         },
         Service {
             outputs: vec![plain("id"), plain("address")],
+            finding: Finding::By(vec![Way::Marker]),
             ..service(SERVER, "server", &["image"])
         },
         Service {

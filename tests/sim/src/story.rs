@@ -209,6 +209,8 @@ async fn decide(universe: &Universe, process: &Process, desired: &Desired) {
         return;
     }
     let outcome = process.apply(desired).await;
+    // Who looks too early sees nothing.
+    tokio::time::sleep(Duration::from_secs(30)).await;
     let mut journal = process.world.store.load().await.unwrap().journal;
     let lost: Vec<Instance> = journal.instances.iter().filter(is_lost).cloned().collect();
     match outcome {
