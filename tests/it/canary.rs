@@ -7,7 +7,7 @@ mod search;
 
 use std::process::Child;
 
-use prov_test::{Output, Sandbox};
+use prov_test::{Output, Sandbox, until};
 use rustix::process::Signal;
 
 use crate::cloud::Cloud;
@@ -222,9 +222,7 @@ impl Hunt {
         shell.args(["-c", "ulimit -c unlimited 2>/dev/null; PROV_LOG=trace exec prov apply"]);
         let mut child = process::start(shell);
         let holding = self.sandbox.root().join("../holding");
-        process::until("the command holds", || {
-            holding.exists() || child.try_wait().unwrap().is_some()
-        });
+        until("the command holds", || holding.exists() || child.try_wait().unwrap().is_some());
         let is_over = child.try_wait().unwrap().is_some();
         assert!(!is_over, "the run ended before the command held it");
         self.look_at_processes(&child);
@@ -232,7 +230,7 @@ impl Hunt {
         process::signal(&child, signal).unwrap();
         if signal == Signal::SEGV {
             // Rust's own handler takes the first one, to tell a stack that overflowed.
-            process::until("it ends", || {
+            until("it ends", || {
                 process::signal(&child, signal).is_err() || child.try_wait().unwrap().is_some()
             });
         }

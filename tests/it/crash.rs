@@ -5,10 +5,10 @@ use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command};
 
-use prov_test::Sandbox;
+use prov_test::{Sandbox, until};
 use rustix::process::Signal;
 
-use crate::canary::process::{end, signal, start, until};
+use crate::canary::process::{end, signal, start};
 use crate::sandbox;
 
 /// A program that waits for its config.

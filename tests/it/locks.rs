@@ -3,14 +3,11 @@
 
 use std::fs;
 use std::process::{Child, Output as Ended};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use prov_test::Sandbox;
+use prov_test::{PATIENCE, Sandbox, until};
 
 use crate::sandbox;
-
-/// How long anything may take that is waited for.
-const PATIENCE: Duration = Duration::from_secs(180);
 /// How many runs start at once.
 const MANY: usize = 50;
 
@@ -48,14 +45,6 @@ fn holder(sandbox: &Sandbox) -> Child {
     let child = start(sandbox, "apply");
     until("something is being made", || sandbox.has("made"));
     child
-}
-
-fn until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let begun = Instant::now();
-    while !is_so() {
-        assert!(begun.elapsed() < PATIENCE, "in vain: waited until {what}");
-        std::thread::sleep(Duration::from_millis(2));
-    }
 }
 
 fn signal(child: &Child, name: &str) {

@@ -260,7 +260,18 @@ pub(super) async fn outlast(
     entry: &Instance,
     previous: &Previous,
 ) -> Result<Option<Provisioned>, TaskError> {
-    let operation = entry.operation.as_ref().filter(|op| op.verb != Verb::Deprovision);
+    Ok(outlast_any(shared, entry, previous, |verb| verb != Verb::Deprovision).await?.flatten())
+}
+
+/// What an accepted operation of an earlier run came to; `None` when there is none, or it failed: that
+/// was the earlier run's attempt.
+async fn outlast_any(
+    shared: &Shared<'_>,
+    entry: &Instance,
+    previous: &Previous,
+    is_meant: impl Fn(Verb) -> bool,
+) -> Result<Option<Option<Provisioned>>, TaskError> {
+    let operation = entry.operation.as_ref().filter(|operation| is_meant(operation.verb));
     let Some(accepted) = operation.and_then(|operation| operation.accepted.clone()) else {
         return Ok(None);
     };
@@ -268,7 +279,7 @@ pub(super) async fn outlast(
     let question = question(entry, accepted, previous, address);
     match poll(shared, entry, question, None).await {
         Err(TaskError::Broker(error)) if error.kind == ErrorKind::Failed => Ok(None),
-        ended => ended,
+        ended => ended.map(Some),
     }
 }
 
@@ -330,7 +341,10 @@ pub(super) async fn deprovision_call(
     let accepted = ask_removal(shared, entry, request).await?;
     let Some((operation, retry_after)) = accepted else { return Ok(()) };
     let question = question(entry, operation, &request.previous, request.address.clone());
-    poll_removal(shared, entry, question, retry_after).await
+    match poll(shared, entry, question, retry_after).await {
+        Err(TaskError::Broker(error)) if error.kind == ErrorKind::NotFound => Ok(()),
+        ended => ended.map(|_| ()),
+    }
 }
 
 /// Waits until a removal that an earlier run left under way has ended; whether it ended well. One that
@@ -340,27 +354,9 @@ pub(super) async fn outlast_removal(
     entry: &Instance,
     previous: &Previous,
 ) -> Result<bool, TaskError> {
-    let removal = entry.operation.as_ref().filter(|op| op.verb == Verb::Deprovision);
-    let Some(accepted) = removal.and_then(|operation| operation.accepted.clone()) else {
-        return Ok(false);
-    };
-    let address = observe::address(&shared.recorder.journal(), entry);
-    let question = question(entry, accepted, previous, address);
-    match poll_removal(shared, entry, question, None).await {
-        Err(TaskError::Broker(error)) if error.kind == ErrorKind::Failed => Ok(false),
-        ended => ended.map(|()| true),
-    }
-}
-
-async fn poll_removal(
-    shared: &Shared<'_>,
-    entry: &Instance,
-    question: OperationRequest,
-    retry_after: Option<Duration>,
-) -> Result<(), TaskError> {
-    match poll(shared, entry, question, retry_after).await {
-        Err(TaskError::Broker(error)) if error.kind == ErrorKind::NotFound => Ok(()),
-        ended => ended.map(|_| ()),
+    match outlast_any(shared, entry, previous, |verb| verb == Verb::Deprovision).await {
+        Err(TaskError::Broker(error)) if error.kind == ErrorKind::NotFound => Ok(true),
+        ended => ended.map(|ended| ended.is_some()),
     }
 }
 

@@ -12,9 +12,10 @@ use crate::ask::ask;
 use crate::lane::Lane;
 use crate::moment::{Moment, phase, serial};
 use crate::part::{Counterparts, Part, node_22};
-use crate::process::{standing_in, until};
+use crate::process::standing_in;
 use crate::say;
 use crate::tally::Tally;
+use prov_test::until;
 
 /// The credential that the server takes.
 const TOKEN: &str = "test_token_admin";

@@ -14,7 +14,8 @@ use tempfile::TempDir;
 use crate::ask::ask;
 use crate::cloud::{model, said};
 use crate::items::{Item, Kind, SERVICES};
-use crate::process::{Run, standing_in, until};
+use crate::process::{Run, standing_in};
+use prov_test::until;
 
 /// The script that local things are made with.
 const THING: &str = include_str!("thing.sh");

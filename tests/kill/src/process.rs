@@ -5,10 +5,8 @@ use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
+use prov_test::PATIENCE;
 use rustix::process::{Pid, Signal, kill_process};
-
-/// How long anything may take that is waited for.
-pub const PATIENCE: Duration = Duration::from_secs(180);
 
 /// A run of a program, whose output lands in a file.
 pub struct Run {
@@ -81,14 +79,5 @@ pub fn standing_in(folder: &Path) -> Vec<u32> {
 pub fn kill_in(folder: &Path) {
     for id in standing_in(folder) {
         let _ = kill_process(pid(id), Signal::KILL);
-    }
-}
-
-/// Waits until something is so, asking again and again.
-pub fn until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let begun = Instant::now();
-    while !is_so() {
-        assert!(begun.elapsed() < PATIENCE, "in vain: waited until {what}");
-        std::thread::sleep(Duration::from_millis(1));
     }
 }

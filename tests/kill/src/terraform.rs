@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::process::{Run, standing_in, until};
+use crate::process::{Run, standing_in};
 use crate::say;
+use prov_test::until;
 
 /// How many things a run makes that can be seen.
 const THINGS: usize = 20;

@@ -8,6 +8,7 @@
 )]
 #![expect(missing_docs, reason = "part of the tests: names of fields say what they hold")]
 
+mod apply;
 pub mod check;
 mod cloud;
 pub mod disk;

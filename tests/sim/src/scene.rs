@@ -10,19 +10,17 @@ use std::time::Duration;
 use provision::broker::Catalog;
 use provision::config::Desired;
 use provision::name::Name;
-use provision::observe;
-use provision::plan::{self, Action, Input, Options, Plan, Step, Work};
-use provision::run::{self, Ended, Outcome, Settings, Silent};
+use provision::plan::{self, Action, Plan, Step, Work};
+use provision::run::{Ended, Outcome};
 use provision::state::{Instance, Journal, Status};
 use provision::world::World;
 use serde_json::Value;
-use tokio::sync::Notify;
 
-use super::check;
 use super::provider::Provider;
 use super::services::VALUE;
 use super::stand_in::{CountingIds, MirrorVault};
 use super::world::{PausedClock, WatchedStore};
+use super::{apply, check};
 
 /// Where a test plays.
 pub struct Scene {
@@ -77,19 +75,7 @@ impl Scene {
     /// The plan toward `desired`, everything undeclared destroyed.
     pub async fn plan(&self, desired: &Desired) -> Plan {
         let journal = self.journal().await;
-        let findings = observe::gather(desired, &journal, &self.world).await;
-        assert!(findings.errors.is_empty(), "{:?}", findings.errors);
-        let options = Options {
-            prune: true,
-            force: true,
-            found: findings.found,
-            contents: findings.contents,
-            ..Options::default()
-        };
-        let catalog = &self.world.catalog;
-        let plan = plan::plan(Input { desired, journal: &journal, catalog, options: &options });
-        assert!(plan.problems.is_empty(), "{:#?}", plan.problems);
-        plan
+        apply::plan(&self.world, desired, &journal).await.unwrap()
     }
 
     /// Plans and runs.
@@ -100,19 +86,9 @@ impl Scene {
     }
 
     pub async fn run(&self, plan: &Plan, desired: &Desired) -> Ended {
-        let stop = Notify::new();
-        let settings = Settings {
-            run: self.world.ids.fresh(),
-            command: "apply".to_owned(),
-            parallelism: self.parallelism,
-            force: true,
-            stop: &stop,
-            observer: &Silent,
-            env: &desired.env,
-            ledger: None,
-        };
         let journal = self.journal().await;
-        let ended = run::run(plan, Some(desired), journal, &self.world, &settings).await.unwrap();
+        let run = apply::run(&self.world, (plan, desired), journal, self.parallelism);
+        let ended = run.await.unwrap();
         assert_eq!(ended.journal, self.journal().await);
         assert!(!ended.interrupted);
         ended

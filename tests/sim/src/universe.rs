@@ -8,15 +8,14 @@ use async_trait::async_trait;
 use provision::broker::{Broker, Catalog};
 use provision::config::Desired;
 use provision::name::Name;
-use provision::observe;
-use provision::plan::{self, Input, Options, Plan};
-use provision::run::{self, Ended, Settings, Silent};
+use provision::plan::Plan;
+use provision::run::{self, Ended};
 use provision::state::{Journal, Record};
 use provision::store::{FileStore, Holder, Loaded, LockGuard, Store, StoreError};
 use provision::world::World;
-use tokio::sync::Notify;
 
 use super::Dice;
+use super::apply;
 use super::disk::Platter;
 use super::fuse::{Fuse, Trace};
 use super::lease::LeaseStore;
@@ -195,18 +194,8 @@ impl Process {
             }
             return Ok(Outcome::Complete);
         }
-        let stop = Notify::new();
-        let settings = Settings {
-            run: self.world.ids.fresh(),
-            command: "apply".to_owned(),
-            parallelism: self.parallelism,
-            force: true,
-            stop: &stop,
-            observer: &Silent,
-            env: &desired.env,
-            ledger: None,
-        };
-        let ended = run::run(&plan, Some(desired), journal, &self.world, &settings).await;
+        let order = (&plan, desired);
+        let ended = apply::run(&self.world, order, journal, self.parallelism).await;
         let ended: Ended = match ended {
             Ok(ended) => ended,
             Err(run::RecordError::Store(error)) => return Err(error),
@@ -223,15 +212,6 @@ impl Process {
     /// # Errors
     /// What could not be found out.
     pub async fn plan(&self, desired: &Desired, journal: &Journal) -> Result<Plan, String> {
-        let findings = observe::gather(desired, journal, &self.world).await;
-        if let Some((reference, error)) = findings.errors.first() {
-            return Err(format!("{reference}: {error}"));
-        }
-        let (found, contents) = (findings.found, findings.contents);
-        let options = Options { prune: true, force: true, found, contents, ..Options::default() };
-        let catalog = &self.world.catalog;
-        let plan = plan::plan(Input { desired, journal, catalog, options: &options });
-        assert!(plan.problems.is_empty(), "{:#?}", plan.problems);
-        Ok(plan)
+        apply::plan(&self.world, desired, journal).await
     }
 }

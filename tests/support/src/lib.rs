@@ -10,7 +10,9 @@ mod output;
 mod redact;
 mod sandbox;
 pub mod script;
+mod wait;
 
 pub use output::Output;
 pub use redact::Redactions;
 pub use sandbox::Sandbox;
+pub use wait::{PATIENCE, until};
