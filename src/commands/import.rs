@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use provision::broker::{FindRequest, Live};
+use provision::broker::{FindRequest, KnownIds, Live};
 use provision::config::{Desired, InstanceSpec};
 use provision::observe;
 use provision::plan::{Lookup, fill, with_defaults};
@@ -90,7 +90,7 @@ async fn find(
     let params = params.into_iter().filter_map(|(k, v)| fill(&v, &lookup).map(|v| (k, v)));
     let request = FindRequest {
         is_unsure: false,
-        known: Vec::new(),
+        known: KnownIds::default(),
         address: observe::spec_address(spec, journal),
         params: Resolved(params.collect()),
         instance_id: Some(id.to_owned()),

@@ -131,7 +131,7 @@ async fn discover(
     for (listed, service) in answers.into_iter().flatten() {
         match listed {
             Ok(listed) => {
-                let known = observe::known_ids(journal, &service);
+                let known = journal.instances.ids(&service);
                 let is_new = |live: &Live| !known.contains(&live.instance_id);
                 for live in listed.unwrap_or_default().into_iter().filter(is_new) {
                     let object = json!({

@@ -9,8 +9,9 @@ use brokers::local::Settings;
 use brokers::manifest::{Manifest, Provider, Scope};
 use brokers::rest::{RestBroker, Surroundings};
 use provision::broker::{
-    Address, Broker as _, BrokerError, DeprovisionRequest, FetchRequest, FindRequest, OnChange,
-    OperationRequest, PreflightRequest, Previous, Progress, ProvisionRequest, UpdateRequest,
+    Address, Broker as _, BrokerError, DeprovisionRequest, FetchRequest, FindRequest, KnownIds,
+    OnChange, OperationRequest, PreflightRequest, Previous, Progress, ProvisionRequest,
+    UpdateRequest,
 };
 use provision::name::Name;
 use provision::value::{Outputs, Resolved};
@@ -188,7 +189,7 @@ impl<'a> Drive<'a> {
             address: self.address.clone(),
             params: self.resolved(),
             is_new: false,
-            known: Vec::new(),
+            known: KnownIds::default(),
         };
         // What Prism's examples know of regions and sizes is no word about ours.
         drop(self.broker.preflight(&preflight).await);
@@ -198,7 +199,7 @@ impl<'a> Drive<'a> {
             plan: None,
             params: self.resolved(),
             idempotency_key: "3f0f2e0a-0000-4000-8000-000000000001".to_owned(),
-            known: Vec::new(),
+            known: KnownIds::default(),
             is_unsure: false,
         };
         let created = self.broker.provision(&request).await;
@@ -231,7 +232,7 @@ impl<'a> Drive<'a> {
             instance_id: None,
             idempotency_key: None,
             is_unsure: false,
-            known: Vec::new(),
+            known: KnownIds::default(),
         };
         let found = self.broker.find(&request).await;
         if let Some(None) = self.note("find", found) {

@@ -7,7 +7,7 @@ use brokers::http::RealTimer;
 use brokers::local::Settings;
 use brokers::manifest;
 use brokers::rest::{RestBroker, Surroundings};
-use provision::broker::{Address, Broker as _, ProvisionRequest};
+use provision::broker::{Address, Broker as _, KnownIds, ProvisionRequest};
 use provision::diagnostic::{Diagnostics, Sources};
 use provision::name::Name;
 use provision::value::Resolved;
@@ -152,7 +152,7 @@ fn two_that_begin_one_list_at_once_take_turns() {
         plan: None,
         params: Resolved(Map::from_iter([("zone".to_owned(), json!("example.com"))])),
         idempotency_key: name.to_owned(),
-        known: Vec::new(),
+        known: KnownIds::default(),
         is_unsure: false,
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

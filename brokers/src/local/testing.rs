@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use tempfile::TempDir;
 
 use provision::broker::{
-    Address, Broker, BrokerError, DeprovisionRequest, FetchRequest, FindRequest, Live,
+    Address, Broker, BrokerError, DeprovisionRequest, FetchRequest, FindRequest, KnownIds, Live,
     OperationRequest, OperationState, Previous, Progress, ProvisionRequest, Provisioned, Service,
     UpdateRequest,
 };
@@ -82,7 +82,7 @@ impl Desk {
 
     pub(super) async fn start(&self, params: Value) -> Result<Progress<Provisioned>, BrokerError> {
         let request = ProvisionRequest {
-            known: Vec::new(),
+            known: KnownIds::default(),
             is_unsure: false,
             address: self.address(),
             plan: None,
@@ -153,7 +153,7 @@ impl Desk {
     pub(super) async fn find(&self, params: Value) -> Result<Option<Live>, BrokerError> {
         let request = FindRequest {
             is_unsure: false,
-            known: Vec::new(),
+            known: KnownIds::default(),
             address: self.address(),
             params: resolved(params),
             instance_id: None,

@@ -3,7 +3,7 @@
 use std::pin::Pin;
 
 use provision::broker::orphan::Asked;
-use provision::broker::{BrokerError, ErrorKind};
+use provision::broker::{BrokerError, ErrorKind, KnownIds};
 use provision::value::as_text;
 use serde_json::{Map, Value};
 
@@ -46,7 +46,7 @@ pub(super) struct Exchange<'a> {
     /// The key for providers that take one; each request of a verb gets its own.
     pub(super) key: Option<String>,
     /// Ids of objects that are not what is looked for.
-    pub(super) known: Vec<String>,
+    pub(super) known: KnownIds,
     /// Outputs that are secret.
     pub(super) secrets: Vec<&'a Template>,
     /// How long the provider may fail to answer.

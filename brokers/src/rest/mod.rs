@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use provision::broker::orphan::Asked;
-use provision::broker::{Address, BrokerError, ErrorKind, Service};
+use provision::broker::{Address, BrokerError, ErrorKind, KnownIds, Service};
 use provision::name::is_ref;
 use provision::value::{Resolved, as_text};
 use serde_json::{Map, Value, json};
@@ -157,7 +157,7 @@ impl RestBroker {
             response: Value::Null,
             last: None,
             key: None,
-            known: Vec::new(),
+            known: KnownIds::default(),
             secrets: Vec::new(),
             patience: Patience::of(QUESTION_MAX),
             asked: Asked::Look,

@@ -2,6 +2,7 @@
 
 mod error;
 mod finding;
+mod known;
 mod misfit;
 pub mod orphan;
 mod request;
@@ -13,6 +14,7 @@ use crate::value::Resolved;
 
 pub use error::{BrokerError, ErrorKind};
 pub use finding::{Finding, Way};
+pub use known::KnownIds;
 pub use request::{
     Address, DeprovisionRequest, FetchRequest, FindRequest, Live, OperationRequest, OperationState,
     PreflightRequest, Previous, Progress, ProvisionRequest, Provisioned, UpdateRequest,

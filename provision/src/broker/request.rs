@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::KnownIds;
 use crate::name::Name;
 use crate::value::{Outputs, Resolved};
 
@@ -32,7 +33,7 @@ pub struct ProvisionRequest {
     /// The same for every attempt at this one creation.
     pub idempotency_key: String,
     /// Ids of objects that the journal holds: neither foreign nor what this creation made.
-    pub known: Vec<String>,
+    pub known: KnownIds,
     /// Whether it was asked for before and nobody knows how that ended: what stands in its way may be
     /// what that made.
     pub is_unsure: bool,
@@ -112,7 +113,7 @@ pub struct FindRequest {
     /// that ended.
     pub is_unsure: bool,
     /// Ids of objects that the journal holds: they are not what is looked for.
-    pub known: Vec<String>,
+    pub known: KnownIds,
 }
 
 /// Asks how an accepted operation is doing.
@@ -140,7 +141,7 @@ pub struct PreflightRequest {
     /// Whether it is to be made, so that its name has to be free.
     pub is_new: bool,
     /// Ids of objects that the journal holds: they do not stand in its place.
-    pub known: Vec<String>,
+    pub known: KnownIds,
 }
 
 /// An instance that exists.

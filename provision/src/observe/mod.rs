@@ -84,20 +84,6 @@ pub fn address(journal: &Journal, entry: &Instance) -> Address {
     }
 }
 
-/// The ids of the objects of a service that the journal holds, former ones included.
-#[must_use]
-pub fn known_ids(journal: &Journal, service: &str) -> Vec<String> {
-    let mut ids = Vec::new();
-    for entry in journal.instances.iter() {
-        if entry.exists() && entry.service.as_str() == service {
-            ids.push(entry.instance_id.clone());
-        }
-        let former = entry.deposed.iter().filter(|former| former.service.as_str() == service);
-        ids.extend(former.map(|former| former.instance_id.clone()));
-    }
-    ids
-}
-
 /// What the journal knows of an entry, for a broker. References in its params are resolved as far
 /// as the journal still knows what they mean.
 #[must_use]
@@ -314,7 +300,7 @@ pub async fn gather(desired: &Desired, journal: &Journal, world: &World) -> Find
         if spec.adopt && journal.instances.get(spec.reference.as_str()).is_none() {
             let request = FindRequest {
                 is_unsure: false,
-                known: known_ids(journal, spec.service.as_str()),
+                known: journal.instances.ids(spec.service.as_str()),
                 address: spec_address(spec, journal),
                 params: params.unwrap_or_default(),
                 instance_id: None,

@@ -2,7 +2,7 @@
 
 use futures_util::stream::{self, StreamExt as _};
 
-use super::{known_ids, known_params, spec_address};
+use super::{known_params, spec_address};
 use crate::broker::{BrokerError, PreflightRequest, ReplaceOrder};
 use crate::config::Desired;
 use crate::name::Name;
@@ -19,8 +19,7 @@ pub async fn preflight(
 ) -> Vec<(Name, BrokerError)> {
     let examine = |step: &Step| {
         let is_change = matches!(step.work, Work::Provision | Work::Update | Work::Replace(_));
-        let spec = desired.instances.iter().find(|spec| spec.reference == step.reference);
-        let spec = spec.filter(|_| is_change)?;
+        let spec = desired.instances.get(step.spec.filter(|_| is_change)?)?;
         let broker = world.catalog.broker(spec.service.as_str())?;
         let makes = matches!(step.work, Work::Provision | Work::Replace(ReplaceOrder::CreateFirst));
         let begun = journal.instances.get(spec.reference.as_str());
@@ -32,7 +31,7 @@ pub async fn preflight(
             address: spec_address(spec, journal),
             params: known_params(spec, desired, journal, world)?,
             is_new: makes && !is_begun,
-            known: known_ids(journal, spec.service.as_str()),
+            known: journal.instances.ids(spec.service.as_str()),
         };
         let reference = spec.reference.clone();
         Some(async move {

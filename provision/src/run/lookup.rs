@@ -1,9 +1,8 @@
 //! Looks for objects that may be there: before a creation, and after one whose end is not known.
 
 use super::worker::{Resolution, Shared, TaskError, conflict, key_of};
-use crate::broker::{BrokerError, ErrorKind, FindRequest, Live, Previous};
+use crate::broker::{BrokerError, ErrorKind, FindRequest, KnownIds, Live, Previous};
 use crate::name::Name;
-use crate::observe;
 use crate::state::{Deposed, Instance, Status};
 
 impl Shared<'_> {
@@ -18,7 +17,7 @@ impl Shared<'_> {
     ) -> Result<Option<(Live, Deposed)>, TaskError> {
         // What is to be replaced stands there too, and is ours.
         let current = old.filter(|old| old.exists() && old.service == resolution.spec.service);
-        let known = current.map(|old| old.instance_id.clone()).into_iter().collect();
+        let known = current.iter().map(|old| &old.instance_id).collect();
         let live = match self.find_beside(resolution, known).await {
             Ok(Some(live)) => live,
             Ok(None) => return Ok(None),
@@ -45,7 +44,7 @@ impl Shared<'_> {
         &self,
         resolution: &Resolution<'_>,
     ) -> Result<Option<Live>, BrokerError> {
-        self.find_beside(resolution, Vec::new()).await
+        self.find_beside(resolution, KnownIds::default()).await
     }
 
     /// Looks for what an interrupted creation made, and says of what it was made: what was declared
@@ -80,7 +79,7 @@ impl Shared<'_> {
     async fn find_beside(
         &self,
         resolution: &Resolution<'_>,
-        known: Vec<String>,
+        known: KnownIds,
     ) -> Result<Option<Live>, BrokerError> {
         let request = FindRequest {
             known,
@@ -94,13 +93,15 @@ impl Shared<'_> {
     }
 
     /// What the journal holds of a service, apart from what is being made.
-    pub(super) fn others(&self, resolution: &Resolution<'_>, entry: &Instance) -> Vec<String> {
+    pub(super) fn others(&self, resolution: &Resolution<'_>, entry: &Instance) -> KnownIds {
         let mut known = self.known_ids(resolution);
-        known.retain(|id| *id != entry.instance_id || entry.operation.is_none());
+        if entry.operation.is_some() {
+            known.remove(&entry.instance_id);
+        }
         known
     }
 
-    fn known_ids(&self, resolution: &Resolution<'_>) -> Vec<String> {
-        observe::known_ids(&self.recorder.journal(), resolution.spec.service.as_str())
+    fn known_ids(&self, resolution: &Resolution<'_>) -> KnownIds {
+        self.recorder.journal().instances.ids(resolution.spec.service.as_str())
     }
 }

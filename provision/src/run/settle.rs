@@ -301,7 +301,7 @@ pub(super) async fn existing(
             }
             let request = FindRequest {
                 is_unsure: entry.status != Status::Failed,
-                known: observe::known_ids(&shared.recorder.journal(), entry.service.as_str()),
+                known: shared.recorder.journal().instances.ids(entry.service.as_str()),
                 address: observe::address(&shared.recorder.journal(), entry),
                 params: previous.params,
                 instance_id: None,

@@ -1,6 +1,7 @@
 //! What we believe is live.
 
 mod instance;
+mod instances;
 mod log;
 mod record;
 mod salvage;
@@ -11,9 +12,8 @@ use jiff::Timestamp;
 
 use crate::name::Name;
 
-pub use instance::{
-    DRIFTED, Deposed, Instance, Instances, Operation, Origin, Sealed, Status, Verb,
-};
+pub use instance::{DRIFTED, Deposed, Instance, Operation, Origin, Sealed, Status, Verb};
+pub use instances::Instances;
 pub use log::write_record;
 pub use record::{Event, Record, fold};
 pub use salvage::{DamagedLine, LogError, Salvage, read_log, salvage_log};

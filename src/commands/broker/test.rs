@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use brokers::manifest::{self, Manifest};
-use provision::broker::{DeprovisionRequest, FindRequest};
+use provision::broker::{DeprovisionRequest, FindRequest, KnownIds};
 use provision::config::{Desired, Document, Rules, Scope};
 use provision::diagnostic::{Diagnostic, Diagnostics, Sources};
 use provision::name::Name;
@@ -343,7 +343,7 @@ impl Bench {
                 instance_id: None,
                 idempotency_key: None,
                 is_unsure: false,
-                known: Vec::new(),
+                known: KnownIds::default(),
             };
             id = match broker.find(&request).await {
                 Ok(None) => return Ok(Ok("it is gone".to_owned())),

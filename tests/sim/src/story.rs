@@ -97,7 +97,7 @@ async fn stage(plot: &Plot, crash: Crash, planted: Planted, told: &mut Played) {
         universe.platter.fill(round.room);
         let process = universe.boot(crash.at.map(|at| at - told.effects));
         let rival = round.rival.filter(|_| !is_power_loss);
-        let outcome = beside(&universe, &process, desired, rival).await;
+        let outcome = Box::pin(beside(&universe, &process, desired, rival)).await;
         told.effects += process.fuse.effects();
         if outcome.is_none() {
             told.crashes += 1;

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use provision::broker::{Address, Broker, FindRequest, Finding};
+use provision::broker::{Address, Broker, FindRequest, Finding, KnownIds};
 use provision::name::Name;
 use provision::value::Resolved;
 
@@ -153,7 +153,7 @@ async fn find(stage: &Stage, scene: &Scene) -> Result<Option<String>, String> {
         instance_id: None,
         idempotency_key: None,
         is_unsure: false,
-        known: Vec::new(),
+        known: KnownIds::default(),
     };
     let found = Broker::find(scene.broker.as_ref(), &request).await;
     let found = found.map_err(|error| told(&error))?;
