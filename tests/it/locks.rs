@@ -1,7 +1,7 @@
 //! Who may write, and what the others are told: the lock of a process that works, is stopped, or is
 //! killed.
 
-use std::fs;
+use std::fs::{self, File};
 use std::process::{Child, Output as Ended};
 use std::time::Instant;
 
@@ -74,12 +74,19 @@ fn a_killed_holder_leaves_no_lock_behind() {
     let mut first = holder(&sandbox);
     signal(&first, "KILL");
     first.wait().unwrap();
-    sandbox.file("release", "");
-    // The script of the first run goes on, and ends.
-    until("the first script is over", || sandbox.read("found").trim() == "{}");
     sandbox.run("unlock").ok();
-    sandbox.run("apply").ok();
+    // The script of the first run goes on, and the second run waits for its end.
+    let mut second = sandbox.command("prov");
+    let said = File::create(sandbox.root().join("said")).unwrap();
+    second.args(["apply", "--verbose"]).stderr(said);
+    let mut second = second.spawn().unwrap();
+    until("the second run waits", || sandbox.read("said").contains("waiting for a command"));
+    sandbox.file("release", "");
+    assert!(second.wait().unwrap().success());
     sandbox.run("plan --exit-code").ok();
+    let latches = fs::read_dir(sandbox.root().join(".prov")).unwrap().flatten();
+    let is_latch = |entry: &fs::DirEntry| entry.file_name().as_encoded_bytes().starts_with(b"run");
+    assert_eq!(latches.filter(is_latch).count(), 0, "they are swept");
     assert_eq!(sandbox.read("made"), "made\n", "it is made once");
 }
 

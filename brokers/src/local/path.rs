@@ -46,12 +46,14 @@ impl Settings {
         self.bounds().existing(path).map_err(refused)
     }
 
-    fn bounds(&self) -> Bounds {
+    /// The folder that paths stay in.
+    pub(super) fn bounds(&self) -> Bounds {
         Bounds { root: self.root.clone(), allow_outside: self.allow_outside }
     }
 }
 
-fn refused(escape: Escape) -> BrokerError {
+/// The failure to use a path.
+pub(super) fn refused(escape: Escape) -> BrokerError {
     let message = escape.to_string();
     match escape {
         Escape::Io { source, path, .. } if source.kind() == io::ErrorKind::NotFound => {

@@ -18,6 +18,9 @@ use crate::tally::Tally;
 /// How many kills a project lives through.
 pub const KILLS_OF_A_PROJECT: usize = 12;
 
+/// Of how many runs one has slow work to do.
+const SLOW_OF: u32 = 6;
+
 /// How long a run of a kind takes, before one was measured.
 const LENGTH: Duration = Duration::from_millis(150);
 
@@ -27,8 +30,6 @@ pub struct Order {
     pub kills: usize,
     pub seed: u64,
     pub lanes: usize,
-    /// Whether the next command does not wait until what a killed one asked for has come to an end.
-    pub is_hasty: bool,
 }
 
 /// Does it: projects one after the other in each lane, until there were enough kills.
@@ -76,7 +77,6 @@ struct Project<'l> {
     chance: fastrand::Rng,
     seed: u64,
     lengths: &'l mut BTreeMap<Act, Duration>,
-    is_hasty: bool,
     tally: Tally,
     /// What was done, for the one who wants to know how it came about.
     trace: Vec<String>,
@@ -89,7 +89,6 @@ impl<'l> Project<'l> {
         chance.shuffle(&mut services);
         services.truncate(chance.usize(1..=4));
         let lane = Lane::new(&order.prov, &services);
-        let is_hasty = order.is_hasty;
         let places = services.iter().enumerate();
         let mut items: Vec<Item> = places.map(|(place, at)| Item::at_cloud(place, *at)).collect();
         items.push(Item::new("thing".to_owned(), Kind::Exec, None));
@@ -107,7 +106,7 @@ impl<'l> Project<'l> {
             items.push(Item::new(format!("local{number}"), kind, read.as_ref()));
         }
         let tally = Tally { projects: 1, ..Tally::default() };
-        Self { lane, items, chance, seed, lengths, is_hasty, tally, trace: Vec::new() }
+        Self { lane, items, chance, seed, lengths, tally, trace: Vec::new() }
     }
 
     /// Lives until it was killed so often.
@@ -124,9 +123,7 @@ impl<'l> Project<'l> {
                 }
             }
         }
-        let hasty = if self.is_hasty { " --hasty" } else { "" };
-        let again =
-            format!("cargo run -p prov-kill -- --kills {kills} --seed {}{hasty}", self.seed);
+        let again = format!("cargo run -p prov-kill -- --kills {kills} --seed {}", self.seed);
         if let Some(failure) = self.tally.failures.last_mut() {
             failure.push_str(&format!("\n{}\nsee it again: {again}", self.trace.join("\n")));
             say(failure);
@@ -174,8 +171,8 @@ impl<'l> Project<'l> {
     fn suffer(&mut self, act: Act, kills: usize) {
         let command = if act == Act::Teardown { "teardown --yes --force" } else { "apply --yes" };
         let strikes = if self.chance.u32(0..3) == 0 { self.chance.usize(2..=4) } else { 1 };
-        // To be late, the work has to take longer than the start of the next run.
-        let slow = if self.is_hasty { 100 } else { 1 };
+        // To end after the next run has begun, work has to take longer than a run's start.
+        let slow = if self.chance.u32(0..SLOW_OF) == 0 { 100 } else { 1 };
         let before = slow * self.chance.u64(0..4000);
         let after = self.chance.u64(0..9000);
         self.lane.weather(Weather { before, after, lost: 6 }, self.chance.u64(..));
@@ -233,14 +230,11 @@ impl<'l> Project<'l> {
         if !dies_alone {
             kill_in(&self.lane.root());
         }
-        self.settle();
         self.tally.kills += 1;
         let phase = phase(&self.lane, before);
         self.note(&format!("{act:?}: {command}, killed {phase} ({moment:?}, alone: {dies_alone})"));
         *self.tally.phases.entry(phase).or_default() += 1;
-        if !self.is_hasty {
-            self.look(act, command);
-        }
+        self.look(act, command);
         self.lengths.entry(act).and_modify(|length| *length = length.mul_f64(1.01));
         true
     }
@@ -253,13 +247,6 @@ impl<'l> Project<'l> {
         let said = self.lane.said("said");
         let journal = journal.unwrap_or_default();
         self.trace.push(format!("== {what}\n{said}\n{log}\n{journal}"));
-    }
-
-    /// Waits until nothing is under way any more, unless nobody is to wait.
-    fn settle(&self) {
-        if !self.is_hasty {
-            self.lane.settle();
-        }
     }
 
     /// A run that nobody killed. What it lost by a bad answer, the next one makes good.
@@ -279,12 +266,12 @@ impl<'l> Project<'l> {
     fn look(&mut self, act: Act, command: &str) {
         let mut wrong = Wrong::default();
         journal(&self.lane, &mut wrong);
-        let files = self.lane.files();
+        let files = self.lane.kept();
         let (status, said) = self.lane.run("plan");
         if status != Some(0) {
             wrong.said.push(format!("`prov plan` ended with {status:?}:\n{said}"));
         }
-        if files != self.lane.files() {
+        if files != self.lane.kept() {
             wrong.said.push("`prov plan` changed a file".to_owned());
         }
         self.tally.wrong(&wrong, &format!("{act:?}, after `prov {command}` was killed"));
@@ -325,7 +312,6 @@ impl<'l> Project<'l> {
         first.end();
         self.tally.kills += 1;
         *self.tally.phases.entry("while it was stopped").or_default() += 1;
-        self.settle();
         self.look(act, command);
     }
 }

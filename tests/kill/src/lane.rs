@@ -160,10 +160,17 @@ impl Lane {
         self.root().join(format!(".prov/{STAGE}.{ending}"))
     }
 
-    /// Every file of the project with its content.
-    pub fn files(&self) -> BTreeMap<PathBuf, Vec<u8>> {
+    /// Every file of the project with its content, but for what its commands make, which may still be
+    /// at work, and for what shows that they are.
+    pub fn kept(&self) -> BTreeMap<PathBuf, Vec<u8>> {
         let mut found = BTreeMap::new();
         gather(&self.root(), &mut found);
+        let places = ["objects", "starting-", ".prov/running-"].map(|name| self.root().join(name));
+        let is_made = |file: &Path| {
+            let text = file.as_os_str().as_encoded_bytes();
+            places.iter().any(|place| text.starts_with(place.as_os_str().as_encoded_bytes()))
+        };
+        found.retain(|file, _| !is_made(file));
         found
     }
 }

@@ -39,10 +39,6 @@ struct Cli {
     /// How many projects are lived at once
     #[arg(long, default_value_t = 2)]
     lanes: usize,
-    /// Go on at once, while what a killed run asked for is still under way: nobody can promise then
-    /// that nothing is made twice where the provider takes two of one name
-    #[arg(long)]
-    hasty: bool,
     /// The program, instead of the one that is built beside this one
     #[arg(long)]
     prov: Option<PathBuf>,
@@ -112,8 +108,8 @@ fn main() -> ExitCode {
         say(&tally.to_string());
         return ended(tally.failures.is_empty());
     }
-    let Cli { kills, seed, lanes, hasty: is_hasty, .. } = cli;
-    let order = kills::Order { prov, kills, seed, lanes, is_hasty };
+    let Cli { kills, seed, lanes, .. } = cli;
+    let order = kills::Order { prov, kills, seed, lanes };
     let tally = kills::kill(&order);
     say(&tally.to_string());
     ended(tally.failures.is_empty())

@@ -13,6 +13,7 @@ use provision::mask::Mask;
 use provision::value::Resolved;
 
 use super::super::{invalid, params};
+use super::latch::Latch;
 use super::{TIMEOUT, TIMEOUTS, Verb};
 
 /// How much a command may print.
@@ -56,14 +57,19 @@ impl<'a> Command<'a> {
         Ok(Some(Self { verb, program, arguments, env, timeout, folder }))
     }
 
-    /// Runs it and returns what it printed; `about` says in an error what it was run for.
+    /// How long it may take.
+    pub(super) fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    /// Runs it with this input and returns what it printed; `about` says in an error what it was run
+    /// for, and it holds the latch while it runs.
     pub(super) async fn run(
         &self,
-        input: &[u8],
-        about: &str,
-        secrets: &Mask,
+        (input, about, secrets): (&[u8], &str, &Mask),
+        latch: Option<Latch>,
     ) -> Result<Vec<u8>, BrokerError> {
-        let running = self.start(input, about)?.converse(input);
+        let running = self.start(input, about, latch)?.converse(input);
         let interrupted = |why: String| BrokerError::new(self.verb.interrupted(), why);
         let Ok(outcome) = tokio::time::timeout(self.timeout, running).await else {
             let seconds = self.timeout.as_secs();
@@ -84,7 +90,12 @@ impl<'a> Command<'a> {
         Err(BrokerError::new(kind, message))
     }
 
-    fn start(&self, input: &[u8], about: &str) -> Result<Running, BrokerError> {
+    fn start(
+        &self,
+        input: &[u8],
+        about: &str,
+        latch: Option<Latch>,
+    ) -> Result<Running, BrokerError> {
         let question = question(input).map_err(|error| {
             BrokerError::new(ErrorKind::Unavailable, format!("{about} cannot be asked: {error}"))
         })?;
@@ -94,8 +105,14 @@ impl<'a> Command<'a> {
         // Ctrl-C is for prov to handle: a command in its group would be torn down half done.
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
-        let child = tokio::process::Command::from(command).kill_on_drop(true).spawn();
-        child.map(Running::new).map_err(|error| {
+        let spawn = |command: std::process::Command| {
+            tokio::process::Command::from(command).kill_on_drop(true).spawn()
+        };
+        let child = match &latch {
+            Some(latch) => latch.spawn(command, spawn),
+            None => spawn(command),
+        };
+        child.map(|child| Running::new(child, latch)).map_err(|error| {
             let program = self.program.display();
             invalid(format!("{about} cannot start `{program}`: {error}"))
                 .help("Give a program on the PATH, or a path relative to the project folder.")
@@ -135,10 +152,15 @@ struct Running {
     child: Child,
     #[cfg(unix)]
     group: Option<rustix::process::Pid>,
+    /// Opened after what was started is killed.
+    _latch: Option<Latch>,
 }
 
 impl Running {
-    fn new(child: Child) -> Self {
+    fn new(child: Child, latch: Option<Latch>) -> Self {
+        if let Some(latch) = &latch {
+            latch.note(child.id());
+        }
         #[cfg(unix)]
         let group = child
             .id()
@@ -148,6 +170,7 @@ impl Running {
             child,
             #[cfg(unix)]
             group,
+            _latch: latch,
         }
     }
 
@@ -250,7 +273,7 @@ mod tests {
                 .collect(),
         );
         let command = Command::new(Verb::Create, &params, Path::new("/")).unwrap().unwrap();
-        let mut running = command.start(b"", "it").unwrap();
+        let mut running = command.start(b"", "it", None).unwrap();
         let mut stdout = running.child.stdout.take().unwrap();
         let mut up = [0; 3];
         stdout.read_exact(&mut up).await.unwrap();
@@ -269,7 +292,7 @@ mod tests {
         let command = Command::new(Verb::Create, &params, Path::new("/")).unwrap().unwrap();
         for length in [0, 1, PIPE_HOLDS, PIPE_HOLDS + 1, 1 << 20] {
             let question = b"x".repeat(length);
-            let said = command.start(&question, "it").unwrap().converse(&question).await;
+            let said = command.start(&question, "it", None).unwrap().converse(&question).await;
             assert!(said.is_ok_and(|said| said.printed == question), "{length} bytes");
         }
     }

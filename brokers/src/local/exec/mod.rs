@@ -4,6 +4,7 @@
 //! [`reply`] for the two forms.
 
 mod command;
+mod latch;
 mod question;
 mod reply;
 
@@ -20,6 +21,7 @@ use provision::value::Resolved;
 
 use super::{Settings, done};
 use command::Command;
+use latch::Latch;
 use question::Question;
 use reply::{Reply, State};
 
@@ -47,12 +49,14 @@ impl Verb {
         }
     }
 
+    /// Whether a command changes something, or only looks.
+    fn changes(self) -> bool {
+        matches!(self, Self::Create | Self::Update | Self::Delete)
+    }
+
     /// What a command that was cut off means: one that only looks has done nothing.
     fn interrupted(self) -> ErrorKind {
-        match self {
-            Self::Read | Self::Find => ErrorKind::Unavailable,
-            Self::Create | Self::Update | Self::Delete => ErrorKind::Unknown,
-        }
+        if self.changes() { ErrorKind::Unknown } else { ErrorKind::Unavailable }
     }
 }
 
@@ -80,11 +84,28 @@ impl ExecBroker {
             return Err(no_command(verb, question.address));
         };
         let about = format!("`{}` of `{}`", verb.as_str(), question.address.reference);
-        let printed = command.run(&question.to_json(), &about, &question.secrets()).await?;
+        let latch = self.latch(verb, question, &command).await?;
+        let input = question.to_json();
+        let asked = (input.as_slice(), about.as_str(), &question.secrets());
+        let printed = command.run(asked, latch).await?;
         reply::parse(verb, &printed).map_err(|why| {
             BrokerError::new(verb.interrupted(), format!("{about} printed no usable answer: {why}"))
                 .help("It has to print one JSON object on standard output, and nothing else there.")
         })
+    }
+
+    /// Waits until nothing is at work any more on what the question is about, where that may be: one
+    /// whose run was killed changes what the next one sees. What changes something gets a latch.
+    async fn latch(
+        &self,
+        verb: Verb,
+        question: &Question<'_>,
+        command: &Command<'_>,
+    ) -> Result<Option<Latch>, BrokerError> {
+        let Some(names) = latch::Names::of(question) else { return Ok(None) };
+        let bounds = self.settings.bounds();
+        latch::outlast(&bounds, &names, command.timeout()).await?;
+        verb.changes().then(|| Latch::close(&bounds, &names)).transpose()
     }
 }
 

@@ -1,0 +1,326 @@
+//! What shows that a command is at work, also to a later run when prov alone was killed: a file that
+//! stays locked for as long as the command, or anything that it started, lives.
+//!
+//! The lock belongs to the open file, which the command inherits, and not to the process that took it.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Read as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use provision::broker::{BrokerError, ErrorKind};
+use provision::digest;
+use provision::name::Name;
+use provision::place::Bounds;
+
+use super::super::path;
+use super::question::Question;
+
+/// The folder of prov's own files in a project.
+const FOLDER: &str = ".prov";
+/// How the name of a latch begins.
+const PREFIX: &str = "running-";
+/// How much of a digest tells two instances of a project apart.
+const DIGITS: usize = 16;
+/// How long until one looks again whether a command has ended.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// How the latches of an instance are called, and that of one operation on it.
+pub(super) struct Names {
+    reference: Name,
+    /// Part of the name of every latch of the instance.
+    instance: String,
+    /// Part of the name of every latch of the operation, whatever the instance is called by now.
+    operation: String,
+}
+
+impl Names {
+    /// The names for a question that carries the key of an operation.
+    pub(super) fn of(question: &Question<'_>) -> Option<Self> {
+        let address = question.address;
+        let parts = [&address.project, &address.stage, &address.reference].map(Name::as_str);
+        Some(Self {
+            reference: address.reference.clone(),
+            instance: short(&parts.join("\0")),
+            operation: short(question.key?),
+        })
+    }
+
+    fn file(&self) -> String {
+        format!("{PREFIX}{}-{}", self.instance, self.operation)
+    }
+
+    fn fits(&self, file: &str) -> bool {
+        let parts = file.strip_prefix(PREFIX).and_then(|parts| parts.split_once('-'));
+        parts.is_some_and(|(instance, key)| instance == self.instance || key == self.operation)
+    }
+}
+
+fn short(text: &str) -> String {
+    let digest = digest::of_bytes(text.as_bytes());
+    let (_, digits) = digest.rsplit_once(':').unwrap_or_default();
+    digits.chars().take(DIGITS).collect()
+}
+
+/// The latch of a command of this run. Dropped, it is open, whatever the command left running.
+pub(super) struct Latch {
+    file: File,
+    path: PathBuf,
+}
+
+impl Latch {
+    /// Closes a new latch.
+    pub(super) fn close(bounds: &Bounds, names: &Names) -> Result<Self, BrokerError> {
+        let shown = format!("{FOLDER}/{}", names.file());
+        let path = bounds.own(&bounds.root.join(&shown)).map_err(path::refused)?;
+        let closed = make_folder(&path).and_then(|()| locked(&path));
+        let file = closed.map_err(|error| path::failed("lock", &shown, &error))?;
+        Ok(Self { file, path })
+    }
+
+    /// Starts a command that holds the latch too.
+    pub(super) fn spawn<T>(
+        &self,
+        command: Command,
+        spawn: impl FnOnce(Command) -> io::Result<T>,
+    ) -> io::Result<T> {
+        #[cfg(unix)]
+        {
+            use rustix::io::{FdFlags, fcntl_setfd};
+            use std::sync::{Mutex, PoisonError};
+
+            // What starts beside it would hold it too.
+            static ONE: Mutex<()> = Mutex::new(());
+            let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
+            fcntl_setfd(&self.file, FdFlags::empty())?;
+            let spawned = spawn(command);
+            fcntl_setfd(&self.file, FdFlags::CLOEXEC)?;
+            spawned
+        }
+        #[cfg(not(unix))]
+        spawn(command)
+    }
+
+    /// Notes which process leads what holds the latch; that it cannot be told in an error is no harm.
+    pub(super) fn note(&self, process: Option<u32>) {
+        if let Some(process) = process {
+            let _ = write!(&self.file, "{process}");
+        }
+    }
+}
+
+impl Drop for Latch {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.path);
+        // What the command left running on purpose has it open.
+        let _ = self.file.unlock();
+    }
+}
+
+fn locked(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let file = options.open(path)?;
+    file.lock()?;
+    Ok(file)
+}
+
+fn make_folder(path: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path.parent().unwrap_or(path))
+}
+
+/// Waits until every command has ended that a killed run left at work on the instance, each for at
+/// most `patience`.
+pub(super) async fn outlast(
+    bounds: &Bounds,
+    names: &Names,
+    patience: Duration,
+) -> Result<(), BrokerError> {
+    let unseen = |error: io::Error| path::failed("look into", FOLDER, &error);
+    for path in left(bounds, names).map_err(unseen)? {
+        let Some(mut file) = opened(&path).map_err(unseen)? else { continue };
+        if !is_free(&file, patience).await.map_err(unseen)?
+            && let Some(process) = leader(&mut file)
+        {
+            return Err(still_running(&names.reference, process, patience));
+        }
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(unseen(error)),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// The latches there are of the instance or the operation.
+fn left(bounds: &Bounds, names: &Names) -> io::Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    let entries = match fs::read_dir(bounds.root.join(FOLDER)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(found),
+        entries => entries?,
+    };
+    for entry in entries {
+        let entry = entry?;
+        let is_latch = entry.file_name().to_str().is_some_and(|name| names.fits(name));
+        if is_latch && entry.file_type()?.is_file() {
+            found.push(entry.path());
+        }
+    }
+    Ok(found)
+}
+
+fn opened(path: &Path) -> io::Result<Option<File>> {
+    match File::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        file => file.map(Some),
+    }
+}
+
+/// Whether nobody holds a latch any more, after at most `patience`.
+async fn is_free(file: &File, patience: Duration) -> io::Result<bool> {
+    let mut waited = Duration::ZERO;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(true),
+            Err(TryLockError::Error(error)) => return Err(error),
+            Err(TryLockError::WouldBlock) if waited >= patience => return Ok(false),
+            Err(TryLockError::WouldBlock) => {}
+        }
+        if waited.is_zero() {
+            tracing::info!("waiting for a command that an earlier run left at work");
+        }
+        tokio::time::sleep(PAUSE).await;
+        waited += PAUSE;
+    }
+}
+
+/// The command that holds a latch, when it still runs. Where it has ended, what it left running may
+/// hold the latch for ever.
+fn leader(file: &mut File) -> Option<u32> {
+    let mut noted = String::new();
+    file.read_to_string(&mut noted).ok()?;
+    let process: i32 = noted.parse().ok()?;
+    #[cfg(unix)]
+    rustix::process::test_kill_process(rustix::process::Pid::from_raw(process)?).ok()?;
+    process.try_into().ok()
+}
+
+fn still_running(reference: &Name, process: u32, patience: Duration) -> BrokerError {
+    let seconds = patience.as_secs();
+    let message = format!(
+        "a command that an earlier run started for `{reference}` still runs after {seconds} s more: \
+         process {process}"
+    );
+    BrokerError::new(ErrorKind::Unknown, message).help(format!(
+        "Let it end, or end it: `kill -KILL -- -{process}`; then apply again. Give it more time with \
+         the param `timeout`."
+    ))
+}
+
+#[cfg(unix)]
+#[cfg(test)]
+mod tests {
+    use std::process::Child;
+
+    use provision::value::Resolved;
+
+    use super::super::super::testing::{Project, address};
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_secs(5);
+
+    fn names(reference: &str, key: &str) -> Names {
+        let params = Resolved::default();
+        let mut address = address("local-exec");
+        address.reference = Name::from(reference);
+        Names::of(&Question { key: Some(key), ..Question::new(&address, &params) }).unwrap()
+    }
+
+    /// What a killed run leaves: a latch that nobody but its command holds, until that is killed.
+    fn leave(project: &Project, names: &Names, leader: Option<u32>) -> Child {
+        let bounds = project.settings().bounds();
+        let mut latch = Latch::close(&bounds, names).unwrap();
+        let mut sleeper = Command::new("sleep");
+        sleeper.arg("1000");
+        let child = latch.spawn(sleeper, |mut command| command.spawn()).unwrap();
+        latch.note(leader.or(Some(child.id())));
+        // A process that is killed closes its files and opens no latch.
+        drop(std::mem::replace(&mut latch.file, File::open("/dev/null").unwrap()));
+        std::mem::forget(latch);
+        child
+    }
+
+    fn end(mut child: Child) {
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
+    fn latches(project: &Project) -> usize {
+        fs::read_dir(project.path(FOLDER)).unwrap().count()
+    }
+
+    async fn outlasted(project: &Project, names: &Names) -> Result<(), BrokerError> {
+        outlast(&project.settings().bounds(), names, PATIENCE).await
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_left_at_work_is_waited_for_and_named() {
+        let project = Project::new();
+        let sleeper = leave(&project, &names("ref", "key-1"), None);
+        let process = sleeper.id();
+        let begun = tokio::time::Instant::now();
+        let error = outlasted(&project, &names("ref", "key-2")).await.unwrap_err();
+        assert_eq!(begun.elapsed(), PATIENCE);
+        assert_eq!(error.kind, ErrorKind::Unknown);
+        assert!(error.message.ends_with(&format!("after 5 s more: process {process}")), "{error}");
+        assert!(error.help.unwrap().contains(&format!("kill -KILL -- -{process}")));
+        end(sleeper);
+        outlasted(&project, &names("ref", "key-2")).await.unwrap();
+        assert_eq!(latches(&project), 0, "swept");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn another_instance_is_not_waited_for_but_one_that_moved_is() {
+        let project = Project::new();
+        let sleeper = leave(&project, &names("ref", "key-1"), None);
+        let begun = tokio::time::Instant::now();
+        outlasted(&project, &names("other", "key-2")).await.unwrap();
+        assert_eq!((begun.elapsed(), latches(&project)), (Duration::ZERO, 1));
+        outlasted(&project, &names("moved", "key-1")).await.unwrap_err();
+        end(sleeper);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_a_command_left_running_on_purpose_is_not_waited_for_for_ever() {
+        let project = Project::new();
+        let mut gone = Command::new("true").spawn().unwrap();
+        gone.wait().unwrap();
+        let sleeper = leave(&project, &names("ref", "key-1"), Some(gone.id()));
+        let begun = tokio::time::Instant::now();
+        outlasted(&project, &names("ref", "key-1")).await.unwrap();
+        assert_eq!((begun.elapsed(), latches(&project)), (PATIENCE, 0));
+        end(sleeper);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_run_that_lives_opens_its_latch_whatever_it_left_running() {
+        let project = Project::new();
+        let bounds = project.settings().bounds();
+        let of_it = names("ref", "key-1");
+        let latch = Latch::close(&bounds, &of_it).unwrap();
+        let mut sleeper = Command::new("sleep");
+        sleeper.arg("1000");
+        let sleeper = latch.spawn(sleeper, |mut command| command.spawn()).unwrap();
+        drop(latch);
+        assert_eq!(latches(&project), 0);
+        drop(Latch::close(&bounds, &of_it).unwrap());
+        end(sleeper);
+    }
+}
