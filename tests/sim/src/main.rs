@@ -1,5 +1,5 @@
 //! Simulates for as long as somebody wants.
-#![expect(clippy::print_stdout, reason = "it reports to whoever runs it")]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "it reports to whoever runs it")]
 
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -90,11 +90,22 @@ fn show(seed: u64, (at, again): (u64, &[u64]), planted: Planted) -> ExitCode {
 }
 
 fn simulate(args: &Args, planted: Planted) -> Report {
-    let end = Instant::now() + Duration::from_secs_f64(args.minutes * 60.0);
+    let begun = Instant::now();
+    let end = begun + Duration::from_secs_f64(args.minutes * 60.0);
     let next = AtomicU64::new(args.seed);
     let total = Mutex::new(Report::default());
+    let told = AtomicU64::new(0);
     let is_enough = || {
         let total = total.lock().unwrap_or_else(PoisonError::into_inner);
+        // Whoever stops it knows what it did until then.
+        let minute = begun.elapsed().as_secs() / 60;
+        if told.swap(minute, Ordering::Relaxed) < minute {
+            eprintln!(
+                "{minute} min: {} crashes, {} violations",
+                total.crashes,
+                total.violations.len()
+            );
+        }
         let crashes = args.crashes.is_some_and(|crashes| total.crashes >= crashes);
         crashes || total.violations.len() >= args.violations || Instant::now() >= end
     };
