@@ -21,6 +21,7 @@ scripts! {
     damage
     disk
     drift
+    failed_removal
     failed_step
     history
     import

@@ -6,8 +6,8 @@ use super::event::{Outcome, RunEvent};
 use super::retry;
 use super::worker::{Resolution, Shared, TaskError};
 use crate::broker::{
-    BrokerError, DeprovisionRequest, ErrorKind, FindRequest, Finding, Live, OperationRequest,
-    OperationState, Previous, Progress, Provisioned, Service, UpdateRequest,
+    BrokerError, DeprovisionRequest, ErrorKind, FetchRequest, FindRequest, Finding, Live,
+    OperationRequest, OperationState, Previous, Progress, Provisioned, Service, UpdateRequest,
 };
 use crate::name::Name;
 use crate::observe;
@@ -227,10 +227,38 @@ pub(super) async fn update(
             let entry = Instance { operation: begun.operation, sensitive, ..entry };
             wait(shared, resolution, entry, retry_after).await
         }
+        Err(error) if is_unsupported(&error) && is_as_declared(old, &entry) => {
+            unchanged(shared, resolution, entry, request).await
+        }
         Err(error) => {
             let unchanged = Instance { operation: entry.operation, ..old.clone() };
             Err(failed(shared, unchanged, error).await?)
         }
+    }
+}
+
+fn is_as_declared(old: &Instance, entry: &Instance) -> bool {
+    old.inputs.is_some() && old.inputs == entry.inputs
+}
+
+/// Takes what cannot change for what is declared, after a failure that changed nothing of it: that of
+/// its removal.
+async fn unchanged(
+    shared: &Shared<'_>,
+    resolution: &Resolution<'_>,
+    entry: Instance,
+    update: &UpdateRequest,
+) -> Result<Outcome, TaskError> {
+    let UpdateRequest { address, instance_id, previous, .. } = update.clone();
+    let request = FetchRequest { address, instance_id, previous };
+    match shared.broker(&request.address.service)?.fetch(&request).await {
+        Ok(Some(live)) => done(shared, resolution, entry, live.into()).await,
+        Ok(None) => {
+            let message = format!("`{}` is gone", request.address.reference);
+            let error = BrokerError::new(ErrorKind::NotFound, message);
+            Err(failed(shared, entry, error).await?)
+        }
+        Err(error) => Err(failed(shared, entry, error).await?),
     }
 }
 
