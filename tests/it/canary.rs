@@ -7,7 +7,7 @@ mod search;
 
 use std::process::Child;
 
-use prov_test::{Output, Sandbox, until};
+use prov_test::{Output, Sandbox, say, until};
 use rustix::process::Signal;
 
 use crate::cloud::Cloud;
@@ -151,7 +151,7 @@ fn no_command_shows_or_writes_a_secret() {
     hunt.files("after teardown");
     hunt.is_clean();
     hunt.is_found_where_it_belongs();
-    println!("{}", hunt.report());
+    say(&hunt.report());
 }
 
 #[test]
@@ -166,7 +166,7 @@ fn no_failure_and_no_signal_shows_or_writes_a_secret() {
     }
     hunt.sandbox.run("apply").ok();
     hunt.sandbox.run("check").ok();
-    println!("{}", hunt.report());
+    say(&hunt.report());
 }
 
 impl Hunt {

@@ -5,7 +5,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command};
 
-use prov_test::{Sandbox, until};
+use prov_test::{Sandbox, say, until};
 use rustix::process::Signal;
 
 use crate::canary::process::{end, signal, start};
@@ -47,7 +47,7 @@ fn no_core_is_written() {
     signal(&other, Signal::ABORT).unwrap();
     let (_, is_core) = end(other);
     if !is_core {
-        println!("NOT PROVEN: this machine writes no core of any program, so none of prov's");
+        say("NOT PROVEN: this machine writes no core of any program, so none of prov's");
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use prov_test::{Sandbox, files};
+use prov_test::{Sandbox, files, say};
 
 use crate::sandbox;
 
@@ -189,7 +189,7 @@ fn a_journal_that_ends_anywhere_is_refused() {
 fn who_is_there_is_asked() {
     let sandbox = sandbox();
     if sandbox.sh("command -v script").status != 0 {
-        println!("skipped: there is no `script` on this machine to make a terminal with");
+        say("NOT PROVEN: who is asked, because there is no `script` to make a terminal with");
         return;
     }
     let made = "[[instances]]\nref = 'a'\nservice = 'local-value'\nname = 'a'\n";

@@ -8,6 +8,7 @@ use prov_sim::fuse::Trace;
 use prov_sim::planted::Planted;
 use prov_sim::plot::Plot;
 use prov_sim::story::{Crash, tell};
+use prov_test::say;
 
 /// How many crashes are simulated here.
 const BUDGET: u64 = 2_000;
@@ -29,7 +30,7 @@ fn play(first: u64, planted: Planted, is_enough: impl Fn(&Report) -> bool) -> Re
 fn after_any_crash_the_next_apply_ends_as_declared() {
     let enough = |report: &Report| report.crashes >= BUDGET || !report.violations.is_empty();
     let report = play(0, Planted::Nothing, enough);
-    println!("{report}");
+    say(&report.to_string());
     assert!(report.violations.is_empty(), "{}", report.violations[0]);
     assert!(report.fenced > 0 && report.repeated > 0, "{report}");
 }
@@ -40,7 +41,7 @@ fn is_found(planted: Planted, within: u64) {
     let report = play(0, planted, enough);
     let first = report.violations.first();
     let first = first.unwrap_or_else(|| panic!("{planted:?} was not found: {report}"));
-    println!("{planted:?}: seed {} after {} crashes", first.seed, report.crashes);
+    say(&format!("{planted:?}: seed {} after {} crashes", first.seed, report.crashes));
 }
 
 #[test]

@@ -9,10 +9,12 @@ pub mod golden;
 mod output;
 mod redact;
 mod sandbox;
+mod say;
 pub mod script;
 mod wait;
 
 pub use output::Output;
 pub use redact::Redactions;
 pub use sandbox::Sandbox;
+pub use say::say;
 pub use wait::{PATIENCE, until};
