@@ -69,7 +69,7 @@ for target in "$@"; do
         "$work/$target" "fuzz/corpus/$target" 2>"$log"; then
         found=1
         printf '%s does not stand an input:\n' "$target"
-        grep -vE '^(#|INFO:|WARNING:)' "$log" | head -40
+        grep -vE '^(#|INFO:|WARNING:|Dictionary:|\s+NEW_FUNC)' "$log" | head -40
         continue
     fi
     last=$(grep -E '^#[0-9]+.* cov: ' "$log" | tail -1)

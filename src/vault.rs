@@ -8,6 +8,7 @@ use age::secrecy::ExposeSecret as _;
 use age::x25519::{Identity, Recipient};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use provision::private;
 use provision::world::{Vault, VaultError};
 use serde_json::Value;
 use zeroize::Zeroizing;
@@ -181,17 +182,9 @@ fn read_identities(path: &Path) -> Result<Vec<Identity>, VaultError> {
 
 fn write_identity(path: &Path, identity: &Identity) -> std::io::Result<()> {
     if let Some(folder) = path.parent() {
-        let mut builder = fs::DirBuilder::new();
-        builder.recursive(true);
-        #[cfg(unix)]
-        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        builder.create(folder)?;
+        private::create_folder(folder)?;
     }
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(path)?;
+    let mut file = private::open(fs::OpenOptions::new().write(true).create_new(true), path)?;
     writeln!(file, "# public key: {}", identity.to_public())?;
     writeln!(file, "{}", identity.to_string().expose_secret())?;
     file.sync_all()

@@ -1,7 +1,7 @@
 //! The engine of prov: config, planner, journal, migrations and executor.
 //!
 //! It knows no provider, no HTTP, no terminal and no environment variable. Modules use only those
-//! before them in this list: `name value mask place digest diagnostic text` → `graph broker config state` → `plan
+//! before them in this list: `name value mask place private digest diagnostic text` → `graph broker config state` → `plan
 //! migration store` → `observe run` → `world`, the bundle of effects that a caller passes in.
 
 pub mod broker;
@@ -15,6 +15,7 @@ pub mod name;
 pub mod observe;
 pub mod place;
 pub mod plan;
+pub mod private;
 pub mod run;
 pub mod state;
 pub mod store;

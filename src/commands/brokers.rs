@@ -24,6 +24,8 @@ struct Line {
     provider: String,
     can: Vec<&'static str>,
     found_by: Vec<&'static str>,
+    /// The param without which it is not found.
+    found_with: Option<&'static str>,
     from: String,
     description: String,
 }
@@ -52,7 +54,7 @@ pub fn run(context: &mut Context, args: &Args) -> super::Answer {
             line.kind.clone(),
             line.provider.clone(),
             line.can.join(" "),
-            view::found_by(&line.found_by),
+            found(line),
             line.from.clone(),
         ]
     }));
@@ -69,9 +71,15 @@ fn as_json(line: &Line) -> Value {
         "provider": line.provider,
         "capabilities": line.can,
         "found_by": line.found_by,
+        "found_with": line.found_with,
         "from": line.from,
         "description": line.description,
     })
+}
+
+fn found(line: &Line) -> String {
+    let words = view::found_by(&line.found_by);
+    line.found_with.map_or(words.clone(), |param| format!("{words} (with `{param}`)"))
 }
 
 fn lines(brokers: &Brokers) -> Vec<Line> {
@@ -95,6 +103,7 @@ fn local(service: &Service) -> Line {
             true => vec!["journal"],
             false => service.finding.words(),
         },
+        found_with: service.find_with,
         from: "built in".to_owned(),
         description: service.description.to_string(),
     }
@@ -114,6 +123,7 @@ fn described(manifest: &Manifest) -> Line {
         provider: manifest.provider.name.clone(),
         can: can.collect(),
         found_by: manifest.finding().words(),
+        found_with: None,
         from: manifest.file.origin.as_str().to_owned(),
         description: rules.description.clone(),
     }

@@ -42,7 +42,11 @@ pub async fn run(context: &mut Context, args: &Args) -> super::Answer {
     let mut journal = project.load().await?.journal;
     refuse_known(&journal, spec, &args.id)?;
     let live = find(&project, &desired, &journal, spec, &args.id).await?;
-    let instance = entry(&project, spec, live)?;
+    let mut instance = entry(&project, spec, live)?;
+    // What replacements left behind is still to be destroyed.
+    if let Some(known) = journal.instances.get(spec.reference.as_str()) {
+        instance.deposed.clone_from(&known.deposed);
+    }
     journal.instances.put(instance.clone());
     save(&project, &mut journal).await?;
     sync_sink(&project, journal, Some(&desired)).await?;

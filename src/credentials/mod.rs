@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use brokers::rest::Stored;
 use jiff::Timestamp;
+use provision::private;
 use provision::store::{StoreError, write_atomic};
 use provision::world::VaultError;
 use serde::{Deserialize, Serialize};
@@ -288,13 +289,9 @@ fn failed<'a>(doing: &'static str, path: &'a Path) -> impl Fn(io::Error) -> Stor
 
 /// Makes a folder that only its owner may look into, also where it was there and was not.
 fn make_private(folder: &Path) -> io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
+    private::create_folder(folder)?;
     #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder)?;
-    #[cfg(unix)]
-    fs::set_permissions(folder, std::os::unix::fs::PermissionsExt::from_mode(0o700))?;
+    private::restrict(&fs::File::open(folder)?, private::FOLDER)?;
     Ok(())
 }
 

@@ -12,6 +12,7 @@ use provision::broker::{
     UpdateRequest,
 };
 use provision::digest;
+use provision::private;
 use provision::value::{Outputs, Resolved};
 
 use super::{Settings, done, invalid, params, path};
@@ -158,12 +159,9 @@ fn replace(place: &Path, folder: &Path, content: &[u8], mode: u32) -> io::Result
 }
 
 fn write_draft(draft: &Path, content: &[u8], mode: u32) -> io::Result<()> {
-    let mut options = fs::OpenOptions::new();
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.write(true).create_new(true).open(draft)?;
+    let mut file = private::open(fs::OpenOptions::new().write(true).create_new(true), draft)?;
     file.write_all(content)?;
-    set_mode(&file, mode)?;
+    private::set_mode(&file, mode)?;
     file.sync_all()
 }
 
@@ -179,18 +177,6 @@ fn remove_draft(draft: &Path) -> io::Result<()> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
     }
-}
-
-#[cfg(unix)]
-fn set_mode(file: &fs::File, mode: u32) -> io::Result<()> {
-    use std::os::unix::fs::PermissionsExt as _;
-
-    file.set_permissions(fs::Permissions::from_mode(mode))
-}
-
-#[cfg(not(unix))]
-fn set_mode(_: &fs::File, _: u32) -> io::Result<()> {
-    Ok(())
 }
 
 #[cfg(unix)]

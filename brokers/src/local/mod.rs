@@ -48,8 +48,11 @@ fn service(id: &str, kind: &str, description: &'static str) -> Service {
         on_rename: OnChange::Update,
         replace_order: ReplaceOrder::CreateFirst,
         finding: Finding::By(vec![Way::Id]),
+        find_with: None,
         journal_only: false,
         deadline: Duration::from_secs(60),
+        // Nothing here goes on without prov but commands, which are waited for by their latch.
+        in_flight: Duration::ZERO,
         stateful: None,
         revision: Default::default(),
     }

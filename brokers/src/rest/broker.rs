@@ -92,9 +92,14 @@ impl RestBroker {
             }
             // What is in the way of a second attempt may be what the first one made.
             let is_own = is_unsure && error.kind == ErrorKind::Conflict;
+            let was_unsure = is_unsure;
             is_unsure |= error.kind == ErrorKind::Unknown;
             let find = service.verb("find").filter(|_| is_own || error.kind == ErrorKind::Unknown);
-            let Some(find) = find.filter(|_| attempt < CREATES_MAX) else { return Err(error) };
+            let Some(find) = find.filter(|_| attempt < CREATES_MAX) else {
+                // That this attempt made nothing says nothing about the one before it.
+                let kind = if was_unsure { ErrorKind::Unknown } else { error.kind };
+                return Err(BrokerError { kind, ..error });
+            };
             tracing::info!(%error, "the outcome is unknown: looking for what was made");
             // An answer that failed is repeated under its key for as long as the key is known.
             let is_kept = exchange.last.as_ref().is_some_and(|(_, status)| *status >= 500);

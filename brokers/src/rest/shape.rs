@@ -1,5 +1,7 @@
 //! A manifest's service as the engine knows services, and objects as it knows what is live.
 
+use std::time::Duration;
+
 use provision::broker::{
     BrokerError, ErrorKind, Live, OnChange, OutputSchema, Plans, ReplaceOrder, UpdateRequest,
 };
@@ -10,6 +12,9 @@ use serde_json::{Map, Value};
 use super::exchange::Exchange;
 use super::identity;
 use crate::manifest::{Manifest, Service, Template};
+
+/// How long a request may take to be acted on once whoever sent it is gone.
+const IN_FLIGHT: Duration = Duration::from_secs(3);
 
 /// The service as the engine knows it.
 pub(super) fn service(manifest: &Manifest) -> provision::broker::Service {
@@ -38,8 +43,10 @@ pub(super) fn service(manifest: &Manifest) -> provision::broker::Service {
         on_rename: rules.name.on_change,
         replace_order: rules.replace.unwrap_or(standard),
         finding: manifest.finding(),
+        find_with: None,
         journal_only: false,
         deadline: rules.deadline,
+        in_flight: IN_FLIGHT,
         stateful: rules.stateful,
         revision: text.into(),
     }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{Broker, Finding};
 use crate::digest::{self, DigestError};
@@ -42,10 +42,14 @@ pub struct Service {
     pub replace_order: ReplaceOrder,
     /// How an instance is found again after its creation's answer was lost.
     pub finding: Finding,
+    /// The param without which an instance cannot be found again, whatever `finding` says.
+    pub find_with: Option<&'static str>,
     /// Whether it has no effect outside the journal: then nothing needs settling after a crash.
     pub journal_only: bool,
     /// How long one operation may take.
     pub deadline: Duration,
+    /// For how long what was asked for may still be on its way when the run that asked is gone.
+    pub in_flight: Duration,
     /// Whether instances hold data; `None` as the kind says.
     pub stateful: Option<bool>,
     /// What tells this version of the service from another one, e.g. a digest of its manifest.
@@ -92,6 +96,13 @@ impl Service {
     pub fn is_stateful(&self) -> bool {
         let holds_data = || KINDS.iter().any(|(kind, holds)| *holds && self.kind == *kind);
         self.stateful.unwrap_or_else(holds_data)
+    }
+
+    /// How an instance with these params as written is found again.
+    #[must_use]
+    pub fn finding_of(&self, params: Option<&Map<String, Value>>) -> &Finding {
+        let is_given = |key: &str| params.is_none_or(|params| params.contains_key(key));
+        if self.find_with.is_none_or(is_given) { &self.finding } else { &Finding::Never }
     }
 
     /// The schema of the param `name`.

@@ -103,7 +103,7 @@ impl<'a> Planner<'a> {
         let makes = matches!(decision.work, Work::Provision | Work::Replace(_));
         let maker = service.filter(|service| makes && !service.journal_only);
         self.steps.push(Step {
-            finding: maker.map(|service| service.finding.clone()),
+            finding: maker.map(|service| service.finding_of(Some(&spec.params)).clone()),
             reference: spec.reference.clone(),
             service: spec.service.clone(),
             name: spec.name.clone(),

@@ -1,9 +1,13 @@
 //! Looks for objects that may be there: before a creation, and after one whose end is not known.
 
-use super::worker::{Resolution, Shared, TaskError, conflict, key_of};
+use std::time::Duration;
+
+use super::refusal::conflict;
+use super::worker::{Resolution, Shared, TaskError, key_of};
 use crate::broker::{BrokerError, ErrorKind, FindRequest, KnownIds, Live, Previous};
 use crate::name::Name;
-use crate::state::{Deposed, Instance, Status};
+use crate::plan::Step;
+use crate::state::{Deposed, Instance};
 
 impl Shared<'_> {
     /// What stands where the object is to be made: one that an earlier replacement of the same
@@ -15,18 +19,14 @@ impl Shared<'_> {
         resolution: &Resolution<'_>,
         old: Option<&Instance>,
     ) -> Result<Option<(Live, Deposed)>, TaskError> {
-        // What is to be replaced stands there too, and is ours.
-        let current = old.filter(|old| old.exists() && old.service == resolution.spec.service);
-        let known = current.iter().map(|old| &old.instance_id).collect();
+        let known = self.beside(resolution, old)?;
         let live = match self.find_beside(resolution, known).await {
             Ok(Some(live)) => live,
             Ok(None) => return Ok(None),
             Err(error) if error.kind == ErrorKind::Unsupported => return Ok(None),
             Err(error) => return Err(error.into()),
         };
-        let is_left = |former: &Deposed| {
-            former.service == resolution.spec.service && former.instance_id == live.instance_id
-        };
+        let is_left = |former: &Deposed| former.is(&resolution.spec.service, &live.instance_id);
         let left = old.and_then(|old| old.deposed.iter().find(|former| is_left(former)));
         if let Some(left) = left {
             return Ok(Some((live, left.clone())));
@@ -34,9 +34,47 @@ impl Shared<'_> {
         Err(conflict(resolution, self.holder_of(resolution, live)).into())
     }
 
+    /// What may stand where the object is to be made: what is to be replaced stands there too, and is ours.
+    /// Where a second one can stand, so does everything that the journal holds, whatever mark it bears,
+    /// but for what replacements left.
+    fn beside(
+        &self,
+        resolution: &Resolution<'_>,
+        old: Option<&Instance>,
+    ) -> Result<KnownIds, TaskError> {
+        let service = &resolution.spec.service;
+        if !self.service(service)?.finding.is_by_place() {
+            let mut known = self.known_ids(resolution);
+            let left = old.iter().flat_map(|old| &old.deposed);
+            left.filter(|left| left.service == *service)
+                .for_each(|left| known.remove(&left.instance_id));
+            return Ok(known);
+        }
+        let current = old.filter(|old| old.exists() && old.service == *service);
+        Ok(current.iter().map(|old| &old.instance_id).collect())
+    }
+
     /// The other instance of this project whose object was found.
     pub(super) fn holder_of(&self, resolution: &Resolution<'_>, live: Live) -> Option<Name> {
         self.holder(&Instance { instance_id: live.instance_id, ..self.entry_of(resolution) })
+    }
+
+    /// Waits until nothing can be on its way any more that an earlier run asked for: what comes late
+    /// would undo what this run does. When that run ended nobody knows, but before this one began.
+    pub(super) async fn let_arrive(&self, step: &Step) -> Result<(), BrokerError> {
+        let reference = step.moved_from.as_ref().unwrap_or(&step.reference);
+        let Some(entry) = self.entry(reference) else { return Ok(()) };
+        if entry.operation.as_ref().is_none_or(|asked| asked.accepted.is_some()) {
+            return Ok(());
+        }
+        let lasted = self.world.clock.now().duration_since(self.begun);
+        // A clock that was set back says nothing.
+        let lasted = Duration::try_from(lasted).unwrap_or_default();
+        let left = self.service(&entry.service)?.in_flight.saturating_sub(lasted);
+        if !left.is_zero() {
+            self.world.clock.sleep(left).await;
+        }
+        Ok(())
     }
 
     /// Looks for what is declared; it may be what the journal holds.
@@ -68,7 +106,8 @@ impl Shared<'_> {
             // Once it was accepted, its id is known.
             instance_id: begun.exists().then(|| begun.instance_id.clone()),
             idempotency_key: Some(key_of(begun)),
-            is_unsure: begun.status != Status::Failed,
+            // What a failure left need not be seen yet either.
+            is_unsure: true,
             known: self.known_ids(resolution),
         };
         let found = self.broker(&resolution.spec.service)?.find(&request).await?;

@@ -3,7 +3,9 @@
 mod event;
 mod lookup;
 mod machine;
+mod operation;
 mod recorder;
+mod refusal;
 mod removal;
 mod retry;
 mod secrets;
@@ -20,7 +22,7 @@ use tokio::sync::Notify;
 
 use crate::config::Desired;
 use crate::name::Name;
-use crate::plan::{Plan, TaskKind};
+use crate::plan::Plan;
 use crate::state::{Applied, Event as LogEvent, Journal};
 use crate::store::StoreError;
 use crate::world::World;
@@ -107,6 +109,7 @@ pub async fn run(
         env: settings.env,
         desired,
         force: settings.force,
+        begun: world.clock.now(),
     };
     shared.recorder.record(start).await?;
     let mut progress = Progress::new(plan, settings);
@@ -258,7 +261,6 @@ async fn work(shared: &Shared<'_>, plan: &Plan, task: usize) -> (usize, Outcome)
         return (task, Outcome::Unchanged);
     };
     let outcome = shared.perform(step, kind).await;
-    debug_assert!(matches!(kind, TaskKind::Make | TaskKind::Drop), "every kind is performed");
     (task, outcome)
 }
 

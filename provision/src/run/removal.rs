@@ -1,7 +1,7 @@
 //! Destroys instances, and what replacements left of them.
 
-use super::settle;
 use super::worker::{Shared, TaskError, key_of};
+use super::{operation, settle};
 use crate::broker::{DeprovisionRequest, ReplaceOrder};
 use crate::name::Name;
 use crate::observe;
@@ -51,7 +51,7 @@ impl Shared<'_> {
         }
         let Some(mut begun) = settle::existing(self, entry).await? else { return Ok(()) };
         let pending = entry.operation.clone().filter(|op| op.verb == Verb::Deprovision);
-        if settle::outlast_removal(self, entry, &self.previous(entry)).await? {
+        if operation::outlast_removal(self, entry, &self.previous(entry)).await? {
             return Ok(());
         }
         let pending = pending.filter(|operation| operation.accepted.is_none());
@@ -108,7 +108,7 @@ impl Shared<'_> {
                 settle::deprovision_call(self, &former, &request).await?;
             }
             let Some(mut current) = self.entry(&entry.reference) else { return Ok(()) };
-            current.deposed.retain(|known| known.instance_id != deposed.instance_id);
+            current.deposed.retain(|known| !known.is(&deposed.service, &deposed.instance_id));
             self.recorder.record(Event::Noted(Box::new(current))).await?;
         }
         Ok(())

@@ -3,16 +3,20 @@
 use std::time::Duration;
 
 use super::event::{Outcome, RunEvent};
+use super::operation::{outlast, poll, question, wait};
 use super::retry;
 use super::worker::{Resolution, Shared, TaskError};
 use crate::broker::{
-    BrokerError, DeprovisionRequest, ErrorKind, FetchRequest, FindRequest, Finding, Live,
-    OperationRequest, OperationState, Previous, Progress, Provisioned, Service, UpdateRequest,
+    BrokerError, DeprovisionRequest, ErrorKind, FetchRequest, FindRequest, Finding, Live, Previous,
+    Progress, Provisioned, Service, UpdateRequest,
 };
 use crate::name::Name;
 use crate::observe;
 use crate::state::{Event, Instance, Status, Verb};
-use crate::value::{Outputs, Resolved};
+use crate::value::Resolved;
+
+/// How often what was found and is not there is looked for again: for half a minute.
+const LOOKS_MAX: u32 = 8;
 
 /// Makes an instance whose beginning is recorded.
 pub(super) async fn provision(
@@ -55,7 +59,8 @@ async fn ask(
                 true => BrokerError { kind: ErrorKind::Unknown, ..error },
                 false => error,
             };
-            let is_final = shared.service(&entry.service)?.finding == Finding::Never;
+            let is_final = *shared.service(&entry.service)?.finding_of(entry.params.as_ref())
+                == Finding::Never;
             let error = match error.kind {
                 ErrorKind::Unknown if is_final => error.help(ways_on(&entry.reference)),
                 _ => error,
@@ -78,42 +83,62 @@ pub(super) async fn resume(
     if service.journal_only {
         return provision(shared, resolution, entry).await;
     }
-    let is_unsure = begun.status != Status::Failed;
-    if is_repeatable(shared, service, (&entry, begun)) {
-        return match begin(shared, resolution, entry.clone(), is_unsure).await {
-            // What failed may be the attempt of the earlier run; this one has its own.
-            Err(TaskError::Broker(error)) if error.kind == ErrorKind::Failed => {
-                anew(shared, resolution, entry).await
-            }
-            ended => ended,
-        };
+    if !is_repeatable(shared, service, (&entry, begun)) {
+        return look(shared, resolution, entry, begun).await;
     }
-    let found = match service.finding.can_look() {
-        true => shared.find_begun(resolution, &entry, begun).await,
-        // The provider said that it failed; there is no way to look whether half of it is there.
-        false if !is_unsure => Ok(None),
-        false => return Err(unknown_outcome(&resolution.spec.reference).into()),
-    };
-    match found {
-        Ok(Some((live, previous))) => {
-            let completed = complete(shared, resolution, entry.clone(), (live, previous)).await;
-            match completed {
-                Err(TaskError::Broker(error)) if error.kind == ErrorKind::NotFound => {
-                    // The provider was still at work on it, and has given it up.
-                    anew(shared, resolution, entry).await
+    let is_unsure = begun.status != Status::Failed;
+    match begin(shared, resolution, entry.clone(), is_unsure).await {
+        Err(TaskError::Broker(error)) if error.kind == ErrorKind::Failed => {
+            // What failed may be the attempt of the earlier run, and have left something behind; this
+            // run has its own.
+            let failed = shared.entry(&entry.reference).unwrap_or_else(|| begun.clone());
+            let operation = Some(shared.operation(Verb::Provision));
+            let instance_id = failed.instance_id.clone();
+            look(shared, resolution, Instance { operation, instance_id, ..entry }, &failed).await
+        }
+        ended => ended,
+    }
+}
+
+/// Takes over what was begun where it can be found, and makes it where it is not there.
+async fn look(
+    shared: &Shared<'_>,
+    resolution: &Resolution<'_>,
+    entry: Instance,
+    begun: &Instance,
+) -> Result<Outcome, TaskError> {
+    let is_unsure = begun.status != Status::Failed;
+    let finding =
+        shared.service(&resolution.spec.service)?.finding_of(Some(&resolution.spec.params));
+    let is_blind = !finding.can_look();
+    let mut vanished = 0;
+    loop {
+        let found = match is_blind {
+            true => Err(BrokerError::unsupported(&resolution.address, "looking for it")),
+            false => shared.find_begun(resolution, &entry, begun).await,
+        };
+        match found {
+            Ok(Some(found)) => match complete(shared, resolution, entry.clone(), found).await {
+                // It is listed and not yet to be read, or still listed and given up since.
+                Err(TaskError::Broker(error))
+                    if error.kind == ErrorKind::NotFound && vanished < LOOKS_MAX =>
+                {
+                    shared.world.clock.sleep(retry::poll_pause(vanished, None)).await;
+                    vanished += 1;
                 }
-                ended => ended,
+                ended => return ended,
+            },
+            Ok(None) if vanished > 0 => return anew(shared, resolution, entry).await,
+            Ok(None) => return begin(shared, resolution, entry, is_unsure).await,
+            Err(error) if is_unsupported(&error) && is_unsure => {
+                return Err(unknown_outcome(&resolution.spec.reference).into());
             }
+            // The provider said that it failed; there is no way to see whether half of it is there.
+            Err(error) if is_unsupported(&error) => {
+                return begin(shared, resolution, entry, false).await;
+            }
+            Err(error) => return Err(error.into()),
         }
-        Ok(None) => begin(shared, resolution, entry, is_unsure).await,
-        Err(error) if is_unsupported(&error) && is_unsure => {
-            Err(unknown_outcome(&resolution.spec.reference).into())
-        }
-        Err(error) if is_unsupported(&error) => {
-            shared.recorder.record(Event::Begin(Box::new(entry.clone()))).await?;
-            provision(shared, resolution, entry).await
-        }
-        Err(error) => Err(error.into()),
     }
 }
 
@@ -121,6 +146,10 @@ pub(super) async fn resume(
 /// is answered then, with all that is shown once, and nothing is made twice.
 fn is_repeatable(shared: &Shared<'_>, service: &Service, both: (&Instance, &Instance)) -> bool {
     let (entry, begun) = both;
+    // Under its key nothing was asked for that has an id already: it is one that came back.
+    if begun.exists() {
+        return false;
+    }
     let (Some(lifetime), Some(now), Some(then)) =
         (service.finding.repeatable_for(), entry.operation.as_ref(), begun.operation.as_ref())
     else {
@@ -281,36 +310,6 @@ async fn ask_update(
     }
 }
 
-/// Waits until a creation or change that an earlier run left under way has ended, however it ends;
-/// the instance, when the provider says which.
-pub(super) async fn outlast(
-    shared: &Shared<'_>,
-    entry: &Instance,
-    previous: &Previous,
-) -> Result<Option<Provisioned>, TaskError> {
-    Ok(outlast_any(shared, entry, previous, |verb| verb != Verb::Deprovision).await?.flatten())
-}
-
-/// What an accepted operation of an earlier run came to; `None` when there is none, or it failed: that
-/// was the earlier run's attempt.
-async fn outlast_any(
-    shared: &Shared<'_>,
-    entry: &Instance,
-    previous: &Previous,
-    is_meant: impl Fn(Verb) -> bool,
-) -> Result<Option<Option<Provisioned>>, TaskError> {
-    let operation = entry.operation.as_ref().filter(|operation| is_meant(operation.verb));
-    let Some(accepted) = operation.and_then(|operation| operation.accepted.clone()) else {
-        return Ok(None);
-    };
-    let address = observe::address(&shared.recorder.journal(), entry);
-    let question = question(entry, accepted, previous, address);
-    match poll(shared, entry, question, None).await {
-        Err(TaskError::Broker(error)) if error.kind == ErrorKind::Failed => Ok(None),
-        ended => ended.map(Some),
-    }
-}
-
 /// The entry with the id of the object behind it, when there is one to destroy: what an interrupted
 /// creation made is found first, since nothing may be forgotten that somebody pays for.
 pub(super) async fn existing(
@@ -322,13 +321,19 @@ pub(super) async fn existing(
     let operation = entry.operation.as_ref().filter(|op| op.verb == Verb::Provision);
     let service = shared.service(&entry.service)?;
     let is_lost = made.is_none() && !entry.exists() && !service.journal_only;
-    let id = match operation.filter(|op| is_lost && op.accepted.is_none()) {
+    let id = match operation.filter(|_| is_lost) {
         Some(operation) => {
-            if !service.finding.can_look() && entry.status != Status::Failed {
-                return Err(unknown_outcome(&entry.reference).into());
+            // What was accepted and has no end that made something, the provider says has failed.
+            let is_open = entry.status != Status::Failed && operation.accepted.is_none();
+            if !service.finding_of(entry.params.as_ref()).can_look() {
+                return if is_open {
+                    Err(unknown_outcome(&entry.reference).into())
+                } else {
+                    Ok(None)
+                };
             }
             let request = FindRequest {
-                is_unsure: entry.status != Status::Failed,
+                is_unsure: true,
                 known: shared.recorder.journal().instances.ids(entry.service.as_str()),
                 address: observe::address(&shared.recorder.journal(), entry),
                 params: previous.params,
@@ -336,7 +341,7 @@ pub(super) async fn existing(
                 idempotency_key: Some(operation.key.clone()),
             };
             let found = match shared.broker(&entry.service)?.find(&request).await {
-                Err(error) if is_unsupported(&error) && entry.status == Status::Failed => None,
+                Err(error) if is_unsupported(&error) && !is_open => None,
                 found => found?,
             };
             found.map(|live| live.instance_id)
@@ -372,19 +377,6 @@ pub(super) async fn deprovision_call(
     match poll(shared, entry, question, retry_after).await {
         Err(TaskError::Broker(error)) if error.kind == ErrorKind::NotFound => Ok(()),
         ended => ended.map(|_| ()),
-    }
-}
-
-/// Waits until a removal that an earlier run left under way has ended; whether it ended well. One that
-/// failed was that run's attempt.
-pub(super) async fn outlast_removal(
-    shared: &Shared<'_>,
-    entry: &Instance,
-    previous: &Previous,
-) -> Result<bool, TaskError> {
-    match outlast_any(shared, entry, previous, |verb| verb == Verb::Deprovision).await {
-        Err(TaskError::Broker(error)) if error.kind == ErrorKind::NotFound => Ok(true),
-        ended => ended.map(|ended| ended.is_some()),
     }
 }
 
@@ -425,7 +417,7 @@ async fn again(shared: &Shared<'_>, entry: &Instance, error: &BrokerError, delay
     shared.world.clock.sleep(delay).await;
 }
 
-async fn done(
+pub(super) async fn done(
     shared: &Shared<'_>,
     resolution: &Resolution<'_>,
     entry: Instance,
@@ -461,7 +453,7 @@ async fn accepted(
 
 /// Records a failure. One whose outcome is unknown keeps its operation, so that the next run
 /// settles it before anything else is made; so does a creation, which may have failed half way.
-async fn failed(
+pub(super) async fn failed(
     shared: &Shared<'_>,
     mut entry: Instance,
     error: BrokerError,
@@ -489,102 +481,4 @@ async fn failed(
     }
     shared.recorder.record(Event::Failed(Box::new(entry))).await?;
     Ok(error.into())
-}
-
-fn question(
-    entry: &Instance,
-    operation: String,
-    previous: &Previous,
-    address: crate::broker::Address,
-) -> OperationRequest {
-    OperationRequest {
-        address,
-        instance_id: entry.exists().then(|| entry.instance_id.clone()),
-        operation,
-        params: Resolved(previous.params.0.clone()),
-        waited: waited(entry),
-    }
-}
-
-/// How long earlier runs have waited for the end of an operation. What was accepted and has an error
-/// all the same was waited for in vain: to wait as long again would show nothing new.
-fn waited(entry: &Instance) -> Duration {
-    entry.last_error.as_ref().map_or(Duration::ZERO, |_| Duration::MAX)
-}
-
-/// Waits for the end of an accepted creation or change.
-pub(super) async fn wait(
-    shared: &Shared<'_>,
-    resolution: &Resolution<'_>,
-    entry: Instance,
-    retry_after: Option<Duration>,
-) -> Result<Outcome, TaskError> {
-    let operation = entry.operation.as_ref().and_then(|operation| operation.accepted.clone());
-    let is_creation = entry.operation.as_ref().is_some_and(|op| op.verb == Verb::Provision);
-    let question = OperationRequest {
-        address: resolution.address.clone(),
-        instance_id: entry.exists().then(|| entry.instance_id.clone()),
-        operation: operation.unwrap_or_default(),
-        params: resolution.params.clone(),
-        waited: waited(&entry),
-    };
-    match poll(shared, &entry, question, retry_after).await {
-        Ok(Some(provisioned)) => done(shared, resolution, entry, provisioned).await,
-        Ok(None) => {
-            let provisioned = Provisioned::new(&entry.instance_id, Outputs::default());
-            done(shared, resolution, entry, provisioned).await
-        }
-        Err(TaskError::Broker(error)) if error.kind == ErrorKind::Failed => {
-            Err(failed(shared, entry, error).await?)
-        }
-        Err(TaskError::Broker(error)) if error.kind == ErrorKind::NotFound && is_creation => {
-            // It was made and cannot be seen: its operation stays, so that it is asked about again.
-            Err(failed(shared, entry, BrokerError { kind: ErrorKind::Unknown, ..error }).await?)
-        }
-        Err(error) => Err(error),
-    }
-}
-
-/// Asks until the operation has ended, ever more rarely, for as long as the service may take. An
-/// unanswered question is asked again: only the operation's own end ends it.
-async fn poll(
-    shared: &Shared<'_>,
-    entry: &Instance,
-    mut question: OperationRequest,
-    mut retry_after: Option<Duration>,
-) -> Result<Option<Provisioned>, TaskError> {
-    let broker = shared.broker(&entry.service)?;
-    let deadline = shared.service(&entry.service)?.deadline;
-    let started = shared.world.clock.now();
-    let mut elapsed = Duration::ZERO;
-    let mut asked = 0;
-    while elapsed < deadline {
-        let pause = retry::poll_pause(asked, retry_after).min(deadline - elapsed);
-        shared.world.clock.sleep(pause).await;
-        elapsed += pause;
-        question.waited = question.waited.saturating_add(pause);
-        asked += 1;
-        let answer = broker.last_operation(&question).await;
-        match answer {
-            Ok(OperationState::Succeeded(provisioned)) => return Ok(provisioned),
-            Ok(OperationState::Failed { description }) => {
-                return Err(BrokerError::new(ErrorKind::Failed, description).into());
-            }
-            Ok(OperationState::InProgress { retry_after: wanted }) => retry_after = wanted,
-            Err(error) if matches!(error.kind, ErrorKind::Unavailable | ErrorKind::Unknown) => {
-                retry_after = error.retry_after;
-            }
-            Err(error) => return Err(error.into()),
-        }
-        shared.tell(&RunEvent::Waiting { reference: entry.reference.clone(), elapsed });
-        // A provider that hangs takes its time with every question.
-        let passed = shared.world.clock.now().duration_since(started);
-        if Duration::try_from(passed).is_ok_and(|passed| passed >= deadline) {
-            elapsed = elapsed.max(deadline);
-        }
-    }
-    let message = format!("the provider is still working on it after {} s", elapsed.as_secs());
-    Err(BrokerError::new(ErrorKind::Unknown, message)
-        .help("It is recorded: the next `prov apply` goes on waiting for it.")
-        .into())
 }

@@ -3,12 +3,14 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use serde_json::Value;
 
 use super::event::{Observer, Outcome, RunEvent};
 use super::recorder::{RecordError, Recorder};
+use super::refusal::{conflict, internal, missing_output, needs_replacement, no_broker};
 use super::secrets::Secrets;
-use super::settle;
+use super::{operation, settle};
 use crate::broker::{
     Address, Broker, BrokerError, ErrorKind, FetchRequest, Live, Previous, ProvisionRequest,
     Provisioned, Service, UpdateRequest,
@@ -35,6 +37,8 @@ pub(super) struct Shared<'a> {
     pub(super) env: &'a BTreeMap<Name, String>,
     pub(super) desired: Option<&'a Desired>,
     pub(super) force: bool,
+    /// When the run began.
+    pub(super) begun: Timestamp,
 }
 
 /// Why a task did not end well.
@@ -76,11 +80,14 @@ impl Resolution<'_> {
 impl Shared<'_> {
     /// Runs one task of `step`.
     pub(super) async fn perform(&self, step: &Step, kind: TaskKind) -> Outcome {
-        let result = match kind {
-            TaskKind::Make => self.make(step).await,
-            TaskKind::Drop => self.remove(step).await.map(|()| Outcome::Done),
+        let result = async {
+            self.let_arrive(step).await?;
+            match kind {
+                TaskKind::Make => self.make(step).await,
+                TaskKind::Drop => self.remove(step).await.map(|()| Outcome::Done),
+            }
         };
-        match result {
+        match result.await {
             Ok(outcome) => outcome,
             Err(error) => {
                 let help = match &error {
@@ -282,7 +289,8 @@ impl Shared<'_> {
         entry.operation = Some(self.operation(Verb::Provision));
         if let Some(live) = former {
             // What was left behind is wanted again: it comes back with all it holds.
-            entry.deposed.retain(|known| known.instance_id != live.instance_id);
+            entry.deposed.retain(|known| !known.is(&entry.service, &live.instance_id));
+            entry.instance_id.clone_from(&live.instance_id);
             self.recorder.record(Event::Begin(Box::new(entry.clone()))).await?;
             let previous = resolution.as_previous();
             return settle::complete(self, resolution, entry, (live, previous)).await;
@@ -325,7 +333,7 @@ impl Shared<'_> {
         let is_same = begun.inputs.is_some() && begun.inputs == entry.inputs;
         if begun.operation.as_ref().is_some_and(|operation| operation.accepted.is_some()) {
             // The provider works on what was asked for then; the rest is a change of it.
-            return match settle::wait(self, resolution, begun.clone(), None).await {
+            return match operation::wait(self, resolution, begun.clone(), None).await {
                 Ok(_) if is_same => self.note(resolution.spec).await,
                 Ok(_) => self.update(resolution, Work::Update).await,
                 // That was the earlier run's attempt; this one has its own.
@@ -399,7 +407,7 @@ impl Shared<'_> {
             return Err(needs_replacement(resolution).into());
         }
         let previous = self.previous(&old);
-        settle::outlast(self, &old, &previous).await?;
+        operation::outlast(self, &old, &previous).await?;
         entry.operation = Some(self.operation(Verb::Update));
         let service = self.service(&resolution.spec.service)?;
         if !service.journal_only {
@@ -530,66 +538,4 @@ fn is_begun(entry: &Instance) -> bool {
 
 pub(super) fn key_of(entry: &Instance) -> String {
     entry.operation.as_ref().map(|operation| operation.key.clone()).unwrap_or_default()
-}
-
-fn internal(message: &str) -> BrokerError {
-    BrokerError::new(ErrorKind::Failed, message).help("This is a bug in prov; please report it.")
-}
-
-fn no_broker(service: &Name) -> BrokerError {
-    let message = format!("no broker provides the service `{service}`");
-    BrokerError::new(ErrorKind::Unsupported, message)
-        .help("Nothing was done. `prov state rm REF` forgets the instance without destroying it.")
-}
-
-fn missing_output(spec: &InstanceSpec, journal: &crate::state::Journal) -> BrokerError {
-    let known = |reference: &Name| {
-        let keys: Vec<&str> = match journal.instances.get(reference.as_str()) {
-            Some(entry) => {
-                entry.outputs.keys().chain(entry.sensitive.keys()).map(Name::as_str).collect()
-            }
-            None => Vec::new(),
-        };
-        format!(
-            "`{reference}` has {}",
-            if keys.is_empty() { "none".into() } else { keys.join(", ") }
-        )
-    };
-    let known: Vec<String> = spec.reads.iter().map(known).collect();
-    BrokerError::new(
-        ErrorKind::Invalid,
-        format!("`{}` reads an output that is not there", spec.reference),
-    )
-    .help(format!("Outputs: {}.", known.join("; ")))
-}
-
-pub(super) fn conflict(resolution: &Resolution<'_>, holder: Option<Name>) -> BrokerError {
-    let address = &resolution.address;
-    let reference = &address.reference;
-    if let Some(holder) = holder {
-        let (service, name) = (&address.service, &address.name);
-        let message =
-            format!("{service} `{name}` exists already: it is `{holder}` of this project");
-        return BrokerError::new(ErrorKind::Conflict, message).help(format!(
-            "Keep the ref `{holder}` for it, or remove `{holder}` before `{reference}` is made."
-        ));
-    }
-    BrokerError::new(
-        ErrorKind::Conflict,
-        format!("{} `{}` exists already and was not made by this project", address.service, address.name),
-    )
-    .help(format!(
-        "Take it over with `adopt = true` or `prov import {reference} ID`, or choose another name or path."
-    ))
-}
-
-fn needs_replacement(resolution: &Resolution<'_>) -> BrokerError {
-    BrokerError::new(
-        ErrorKind::Refused,
-        format!(
-            "a value that `{}` reads changed, and it cannot change in place",
-            resolution.spec.reference
-        ),
-    )
-    .help("Nothing was done to it. Run `prov plan`: it shows the replacement that is needed now.")
 }

@@ -149,6 +149,14 @@ pub struct Deposed {
     pub identity: Option<String>,
 }
 
+impl Deposed {
+    /// Whether it is this object; two services may give one id.
+    #[must_use]
+    pub fn is(&self, service: &Name, instance_id: &str) -> bool {
+        self.service == *service && self.instance_id == instance_id
+    }
+}
+
 impl From<&Instance> for Deposed {
     fn from(instance: &Instance) -> Self {
         Self {

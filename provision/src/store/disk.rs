@@ -6,6 +6,7 @@ use std::io::{self, Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use super::LockGuard;
+use crate::private;
 
 /// The folder in a project that is prov's own.
 const OWN_FOLDER: &str = ".prov";
@@ -129,7 +130,7 @@ impl Disk for SystemDisk {
     }
 
     fn open_end(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
-        let file = open_private(OpenOptions::new().read(true).append(true).create(true), path)?;
+        let file = private::open(OpenOptions::new().read(true).append(true).create(true), path)?;
         Ok(Box::new(SystemFile(file)))
     }
 
@@ -138,7 +139,7 @@ impl Disk for SystemDisk {
         let file = builder.prefix(&draft_prefix(path)).tempfile_in(folder_of(path))?;
         // Whoever sweeps leaves alone what is locked.
         file.as_file().lock()?;
-        set_mode(file.as_file(), mode)?;
+        private::set_mode(file.as_file(), mode)?;
         let (file, path) = file.keep().map_err(|error| error.error)?;
         Ok((path, Box::new(SystemFile(file))))
     }
@@ -177,7 +178,7 @@ impl Disk for SystemDisk {
 
     fn lock(&self, path: &Path, holder: &[u8]) -> io::Result<Locked> {
         let mut options = OpenOptions::new();
-        let mut file = open_private(options.read(true).write(true).create(true), path)?;
+        let mut file = private::open(options.read(true).write(true).create(true), path)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
@@ -236,14 +237,15 @@ fn folder_of(path: &Path) -> &Path {
 /// When there is none afterwards, or others can still look into it.
 pub fn make_private_folder(path: &Path) -> io::Result<()> {
     let folder = folder_of(path);
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder)?;
+    if !folder.exists() {
+        private::create_folder(folder)?;
+        // What is durable in a folder that is not is lost with it.
+        #[cfg(unix)]
+        File::open(folder_of(folder))?.sync_all()?;
+    }
     #[cfg(unix)]
     if folder.file_name().is_some_and(|name| name == OWN_FOLDER) {
-        take_from_others(&File::open(folder)?, 0o700)?;
+        private::restrict(&File::open(folder)?, private::FOLDER)?;
     }
     Ok(())
 }
@@ -253,40 +255,5 @@ pub fn make_private_folder(path: &Path) -> io::Result<()> {
 /// # Errors
 /// When they keep them.
 pub fn make_private(path: &Path) -> io::Result<()> {
-    take_from_others(&File::open(path)?, 0o600)
-}
-
-fn take_from_others(file: &File, mode: u32) -> io::Result<()> {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt as _;
-        if file.metadata()?.permissions().mode() & 0o077 == 0 {
-            return Ok(());
-        }
-    }
-    set_mode(file, mode)
-}
-
-/// Opens a file that only its owner may read, also where it was there with wider rights. A link is
-/// not followed: nobody but prov makes this file.
-fn open_private(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt as _;
-        let flags = rustix::fs::OFlags::NOFOLLOW.bits();
-        options.mode(0o600).custom_flags(flags.try_into().unwrap_or_default());
-    }
-    let file = options.open(path)?;
-    take_from_others(&file, 0o600)?;
-    Ok(file)
-}
-
-fn set_mode(file: &File, mode: u32) -> io::Result<()> {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt as _;
-        file.set_permissions(fs::Permissions::from_mode(mode))
-    }
-    #[cfg(not(unix))]
-    Ok(())
+    private::restrict(&File::open(path)?, private::FILE)
 }

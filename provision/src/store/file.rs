@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 
@@ -14,6 +15,12 @@ use crate::state::{self, Journal, Record};
 
 /// How often journal and log are read again when they do not belong together.
 const READS_MAX: usize = 20;
+
+/// How often the lock is tried again: whoever looks whether somebody holds it, holds it for as long as
+/// that takes.
+const LOOKS: u32 = 3;
+/// How long it may take.
+const LOOK: Duration = Duration::from_millis(10);
 
 /// A journal at a path; the log and the lock have names derived from it.
 #[derive(Clone)]
@@ -213,6 +220,12 @@ impl Store for FileStore {
     }
 
     async fn lock(&self, holder: &Holder) -> Result<Box<dyn LockGuard>, StoreError> {
+        for _ in 0..LOOKS {
+            match self.lock_now(holder) {
+                Err(StoreError::Held(_)) => tokio::time::sleep(LOOK).await,
+                ended => return ended,
+            }
+        }
         self.lock_now(holder)
     }
 

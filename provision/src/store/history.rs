@@ -1,6 +1,6 @@
 //! The folder of migrations: `NNNN_tag.json`, `meta/NNNN_snapshot.json` and `meta/_journal.json`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::{StoreError, write_shared};
-use crate::migration::{Migration, digest_of};
+use crate::migration::{Migration, digest_of, refs_of};
 
 /// A folder of migrations.
 #[derive(Clone, Debug)]
@@ -230,6 +230,11 @@ impl HistoryFolder {
         };
         if !snapshot.get("instances").is_some_and(Value::is_array) {
             return Err(damaged(&snapshot_path, &"it has no instances"));
+        }
+        let mut refs = HashSet::new();
+        if let Some(twice) = refs_of(&snapshot).into_iter().find(|name| !refs.insert(name.clone()))
+        {
+            return Err(damaged(&snapshot_path, &format!("the ref `{twice}` is in it twice")));
         }
         let sha256 =
             digest_of(&snapshot, &steps).map_err(|error| damaged(&snapshot_path, &error))?;

@@ -36,6 +36,8 @@ pub struct Object {
     pub healthy: bool,
     /// From when on those who look for it find it.
     visible_from: Instant,
+    /// From when on it can be changed, unless whoever had it made was told before that it is there.
+    readable_from: Instant,
 }
 
 /// The provider's side.
@@ -101,6 +103,7 @@ impl Cloud {
             revision: 0,
             healthy: true,
             visible_from: Instant::now(),
+            readable_from: Instant::now(),
         };
         self.objects.entry(path.to_owned()).or_insert(object);
     }
@@ -119,8 +122,11 @@ impl Cloud {
             let object = self.objects.get_mut(&operation.id);
             match (&operation.effect, operation.fails, object) {
                 (Effect::Create, false, Some(object)) => object.healthy = true,
-                // A token that fails leaves nothing, anything else a wreck under its announced id.
-                (Effect::Create, true, Some(object)) if object.service == TOKEN => {
+                // Half of the tokens that fail leave nothing, the rest and anything else a wreck.
+                (Effect::Create, true, Some(object))
+                    if object.service == TOKEN
+                        && operation.id.ends_with(['0', '2', '4', '6', '8']) =>
+                {
                     self.objects.remove(&operation.id);
                 }
                 (Effect::Update(new), false, Some(object)) => *object = (**new).clone(),
@@ -129,6 +135,13 @@ impl Cloud {
                 }
                 _ => {}
             }
+        }
+    }
+
+    /// Whoever asked was told that it is there.
+    pub(crate) fn shown(&mut self, id: &str) {
+        if let Some(object) = self.objects.get_mut(id) {
+            object.readable_from = Instant::now();
         }
     }
 
@@ -196,8 +209,12 @@ impl Cloud {
         } else {
             let id = self.create(request)?;
             let is_new = is_slow(service) && !self.objects[&id].healthy;
-            let running = self.operations.iter().find(|(_, o)| o.id == id && o.ended.is_none());
-            let operation = match running {
+            // Under its key, what was answered before is answered again.
+            let is_known = |o: &Operation| {
+                o.id == id && (o.ended.is_none() || o.fails && matches!(o.effect, Effect::Create))
+            };
+            let known = self.operations.iter().find(|(_, operation)| is_known(operation));
+            let operation = match known.filter(|_| is_new) {
                 Some((name, _)) => Some(name.clone()),
                 None => is_new.then(|| self.start(&id, Effect::Create, fault)),
             };
@@ -227,6 +244,7 @@ impl Cloud {
             FILE => Duration::ZERO,
             _ => VISIBLE_WITHIN.mul_f64(self.dice.roll(100) as f64 / 100.0),
         };
+        let visible_from = Instant::now() + delay;
         let object = Object {
             service: request.address.service.clone(),
             name: request.address.name.clone(),
@@ -236,7 +254,8 @@ impl Cloud {
             tag: tag(&request.address),
             revision: 1,
             healthy: !is_slow(service),
-            visible_from: Instant::now() + delay,
+            visible_from,
+            readable_from: visible_from + Duration::from_millis(100 * self.dice.roll(20)),
         };
         self.objects.insert(id.clone(), object);
         Ok(id)
@@ -274,6 +293,7 @@ impl Cloud {
             let answer = Progress::Done(Provisioned::new(id.as_str(), outputs));
             return Fault::deliver(fault, answer);
         }
+        let known = known.filter(|object| object.readable_from <= Instant::now());
         let object = known.ok_or_else(|| error(ErrorKind::NotFound))?;
         if self.is_busy(id) {
             return Err(error(ErrorKind::Unavailable));
@@ -392,7 +412,7 @@ fn tag(address: &Address) -> String {
 }
 
 fn is_slow(service: &str) -> bool {
-    [DATABASE, TOKEN].contains(&service)
+    [DATABASE, TOKEN, SERVER].contains(&service)
 }
 
 fn outputs(id: &str, object: &Object) -> Outputs {

@@ -14,7 +14,7 @@ use provision::broker::{
 use super::cloud::{Cloud, Object, VISIBLE_WITHIN};
 use super::faults::{Removals, error};
 use super::fuse::Fuse;
-use super::services::{self, MAILBOX, TOKEN};
+use super::services::{self, IN_FLIGHT, MAILBOX, TOKEN};
 
 /// The provider as one process sees it; clones share what it holds.
 #[derive(Clone)]
@@ -97,9 +97,14 @@ impl Provider {
         self.fuse.pass(&what).await;
         let (way, back) = {
             let dice = &mut self.cloud().dice;
-            // What is to be made may be on its way for longer than it takes to start again.
-            let is_late = what.starts_with("make") && dice.roll(8) == 0;
-            let way = dice.roll(if is_late { 30 } else { 4 });
+            // What is asked for may be on its way for longer than it takes to start again.
+            let latest = match what.split(' ').next() {
+                Some("make") => 30,
+                Some("change" | "destroy") => IN_FLIGHT.as_millis() as u64 / 100,
+                _ => 4,
+            };
+            let is_late = dice.roll(8) == 0;
+            let way = dice.roll(if is_late { latest } else { 4 });
             (Duration::from_millis(100 * way), Duration::from_millis(100 * dice.roll(4)))
         };
         let cloud = Arc::clone(&self.cloud);
@@ -145,7 +150,11 @@ impl Broker for Provider {
             }
             answer
         };
-        self.ask(what, act).await
+        let answer = self.ask(what, act).await?;
+        if let Progress::Done(provisioned) = &answer {
+            self.cloud().shown(&provisioned.instance_id);
+        }
+        Ok(answer)
     }
 
     async fn update(&self, request: &UpdateRequest) -> Result<Progress<Provisioned>, BrokerError> {
@@ -186,7 +195,11 @@ impl Broker for Provider {
         request: &OperationRequest,
     ) -> Result<OperationState, BrokerError> {
         let (what, name) = (format!("ask about {}", request.operation), request.operation.clone());
-        self.ask(what, move |cloud| cloud.state_of(&name)).await
+        let state = self.ask(what, move |cloud| cloud.state_of(&name)).await?;
+        if let OperationState::Succeeded(Some(provisioned)) = &state {
+            self.cloud().shown(&provisioned.instance_id);
+        }
+        Ok(state)
     }
 
     /// What may be there and is not seen yet is looked for until it would be seen.

@@ -26,6 +26,9 @@ pub const MAILBOX: &str = "mailbox";
 /// A key that a provider remembers for an hour.
 const KEY: Way = Way::Key { lifetime: Duration::from_secs(3_600) };
 
+/// How long a change may be on its way.
+pub const IN_FLIGHT: Duration = Duration::from_secs(1);
+
 /// The services whose interrupted creations can be settled.
 pub const FINDABLE: [&str; 5] = [VALUE, FILE, DATABASE, TOKEN, SERVER];
 /// The services of which the provider itself makes one at most, whoever asks late. Not a token: who
@@ -38,6 +41,7 @@ pub fn all() -> Vec<Service> {
     vec![
         Service {
             journal_only: true,
+            in_flight: Duration::ZERO,
             outputs: vec![plain("id"), plain("copy")],
             ..service(VALUE, "value", &[])
         },
@@ -100,7 +104,9 @@ fn service(id: &str, kind: &str, fixed: &[&'static str]) -> Service {
         on_rename: OnChange::Update,
         replace_order: ReplaceOrder::CreateFirst,
         finding: Finding::By(vec![Way::Name]),
+        find_with: None,
         journal_only: false,
+        in_flight: IN_FLIGHT,
         deadline: Duration::from_secs(300),
         stateful: None,
         revision: Default::default(),

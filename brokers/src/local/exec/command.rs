@@ -13,7 +13,7 @@ use provision::mask::Mask;
 use provision::value::Resolved;
 
 use super::super::{invalid, params};
-use super::latch::Latch;
+use super::latch::{self, Latch};
 use super::{TIMEOUT, TIMEOUTS, Verb};
 
 /// How much a command may print.
@@ -105,13 +105,8 @@ impl<'a> Command<'a> {
         // Ctrl-C is for prov to handle: a command in its group would be torn down half done.
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
-        let spawn = |command: std::process::Command| {
-            tokio::process::Command::from(command).kill_on_drop(true).spawn()
-        };
-        let child = match &latch {
-            Some(latch) => latch.spawn(command, spawn),
-            None => spawn(command),
-        };
+        let start = || tokio::process::Command::from(command).kill_on_drop(true).spawn();
+        let child = latch::spawn(latch.as_ref(), start);
         child.map(|child| Running::new(child, latch)).map_err(|error| {
             let program = self.program.display();
             invalid(format!("{about} cannot start `{program}`: {error}"))
@@ -152,7 +147,7 @@ struct Running {
     child: Child,
     #[cfg(unix)]
     group: Option<rustix::process::Pid>,
-    /// Opened after what was started is killed.
+    /// Released after what was started is killed.
     _latch: Option<Latch>,
 }
 

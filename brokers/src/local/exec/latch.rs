@@ -6,13 +6,16 @@
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use provision::broker::{BrokerError, ErrorKind};
 use provision::digest;
 use provision::name::Name;
 use provision::place::Bounds;
+use provision::private;
+#[cfg(unix)]
+use rustix::io::FdFlags;
 
 use super::super::path;
 use super::question::Question;
@@ -63,49 +66,54 @@ fn short(text: &str) -> String {
     digits.chars().take(DIGITS).collect()
 }
 
-/// The latch of a command of this run. Dropped, it is open, whatever the command left running.
+/// Commands start one at a time: what starts beside one that inherits its latch would hold it too.
+static ONE: Mutex<()> = Mutex::new(());
+
+/// Starts a command, which holds the latch too when there is one.
+pub(super) fn spawn<T>(
+    latch: Option<&Latch>,
+    start: impl FnOnce() -> io::Result<T>,
+) -> io::Result<T> {
+    let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
+    #[cfg(unix)]
+    if let Some(latch) = latch {
+        rustix::io::fcntl_setfd(&latch.file, FdFlags::empty())?;
+        let started = start();
+        rustix::io::fcntl_setfd(&latch.file, FdFlags::CLOEXEC)?;
+        return started;
+    }
+    #[cfg(not(unix))]
+    let _ = latch;
+    start()
+}
+
+/// The latch of a command of this run. Dropped, it is released, whatever the command left running.
 pub(super) struct Latch {
     file: File,
     path: PathBuf,
 }
 
 impl Latch {
-    /// Closes a new latch.
-    pub(super) fn close(bounds: &Bounds, names: &Names) -> Result<Self, BrokerError> {
+    /// Makes a latch and takes it.
+    pub(super) fn take(bounds: &Bounds, names: &Names) -> Result<Self, BrokerError> {
         let shown = format!("{FOLDER}/{}", names.file());
         let path = bounds.own(&bounds.root.join(&shown)).map_err(path::refused)?;
-        let closed = make_folder(&path).and_then(|()| locked(&path));
-        let file = closed.map_err(|error| path::failed("lock", &shown, &error))?;
+        let taken = private::create_folder(path.parent().unwrap_or(&path)).and_then(|()| {
+            let mut options = OpenOptions::new();
+            let options = options.read(true).write(true).create_new(true);
+            let file = private::open(options, &path)?;
+            file.lock()?;
+            Ok(file)
+        });
+        let file = taken.map_err(|error| path::failed("lock", &shown, &error))?;
         Ok(Self { file, path })
     }
 
-    /// Starts a command that holds the latch too.
-    pub(super) fn spawn<T>(
-        &self,
-        command: Command,
-        spawn: impl FnOnce(Command) -> io::Result<T>,
-    ) -> io::Result<T> {
-        #[cfg(unix)]
-        {
-            use rustix::io::{FdFlags, fcntl_setfd};
-            use std::sync::{Mutex, PoisonError};
-
-            // What starts beside it would hold it too.
-            static ONE: Mutex<()> = Mutex::new(());
-            let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
-            fcntl_setfd(&self.file, FdFlags::empty())?;
-            let spawned = spawn(command);
-            fcntl_setfd(&self.file, FdFlags::CLOEXEC)?;
-            spawned
-        }
-        #[cfg(not(unix))]
-        spawn(command)
-    }
-
-    /// Notes which process leads what holds the latch; that it cannot be told in an error is no harm.
+    /// Notes which process leads what holds the latch. One that cannot be noted is taken for running
+    /// as long as anything holds it.
     pub(super) fn note(&self, process: Option<u32>) {
         if let Some(process) = process {
-            let _ = write!(&self.file, "{process}");
+            let _ = write!(&self.file, "{process} {}", born(process));
         }
     }
 }
@@ -118,22 +126,12 @@ impl Drop for Latch {
     }
 }
 
-fn locked(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let file = options.open(path)?;
-    file.lock()?;
-    Ok(file)
-}
-
-fn make_folder(path: &Path) -> io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(path.parent().unwrap_or(path))
+/// When a process began, as its system counts; nothing where it does not tell. No two processes of
+/// one number began at once.
+fn born(process: u32) -> String {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    let fields = stat.rsplit_once(") ").map(|(_, fields)| fields.split(' '));
+    fields.and_then(|mut fields| fields.nth(19)).unwrap_or_default().to_owned()
 }
 
 /// Waits until every command has ended that a killed run left at work on the instance, each for at
@@ -143,13 +141,15 @@ pub(super) async fn outlast(
     names: &Names,
     patience: Duration,
 ) -> Result<(), BrokerError> {
+    let folder = bounds.own(&bounds.root.join(FOLDER)).map_err(path::refused)?;
     let unseen = |error: io::Error| path::failed("look into", FOLDER, &error);
-    for path in left(bounds, names).map_err(unseen)? {
+    for path in left(&folder, names).map_err(unseen)? {
         let Some(mut file) = opened(&path).map_err(unseen)? else { continue };
-        if !is_free(&file, patience).await.map_err(unseen)?
-            && let Some(process) = leader(&mut file)
-        {
-            return Err(still_running(&names.reference, process, patience));
+        if !is_free(&file, patience).await.map_err(unseen)? {
+            let leader = leader(&mut file);
+            if leader != Leader::Gone {
+                return Err(still_running((names, leader), &path, patience));
+            }
         }
         match fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(unseen(error)),
@@ -160,9 +160,9 @@ pub(super) async fn outlast(
 }
 
 /// The latches there are of the instance or the operation.
-fn left(bounds: &Bounds, names: &Names) -> io::Result<Vec<PathBuf>> {
+fn left(folder: &Path, names: &Names) -> io::Result<Vec<PathBuf>> {
     let mut found = Vec::new();
-    let entries = match fs::read_dir(bounds.root.join(FOLDER)) {
+    let entries = match fs::read_dir(folder) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(found),
         entries => entries?,
     };
@@ -201,33 +201,63 @@ async fn is_free(file: &File, patience: Duration) -> io::Result<bool> {
     }
 }
 
-/// The command that holds a latch, when it still runs. Where it has ended, what it left running may
-/// hold the latch for ever.
-fn leader(file: &mut File) -> Option<u32> {
-    let mut noted = String::new();
-    file.read_to_string(&mut noted).ok()?;
-    let process: i32 = noted.parse().ok()?;
-    #[cfg(unix)]
-    rustix::process::test_kill_process(rustix::process::Pid::from_raw(process)?).ok()?;
-    process.try_into().ok()
+/// The process that leads what holds a latch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Leader {
+    /// It runs.
+    Running(u32),
+    /// It has ended; what it left running on purpose may hold the latch for ever.
+    Gone,
+    /// Nobody noted which it is.
+    Unknown,
 }
 
-fn still_running(reference: &Name, process: u32, patience: Duration) -> BrokerError {
-    let seconds = patience.as_secs();
+fn leader(file: &mut File) -> Leader {
+    let mut noted = String::new();
+    let read = file.read_to_string(&mut noted).ok();
+    let noted = read.and_then(|_| noted.split_once(' '));
+    let Some((process, Ok(id))) = noted.map(|(id, _)| (id, id.parse::<u32>())) else {
+        return Leader::Unknown;
+    };
+    let is_same = noted.is_some_and(|(_, begun)| begun == born(id));
+    if is_same && is_running(process) { Leader::Running(id) } else { Leader::Gone }
+}
+
+#[cfg(unix)]
+fn is_running(process: &str) -> bool {
+    let process = process.parse().ok().and_then(rustix::process::Pid::from_raw);
+    let asked = process.map(rustix::process::test_kill_process);
+    // One of another user may not be asked, and is there.
+    matches!(asked, Some(Ok(()) | Err(rustix::io::Errno::PERM)))
+}
+
+#[cfg(not(unix))]
+fn is_running(_: &str) -> bool {
+    true
+}
+
+fn still_running(
+    (names, leader): (&Names, Leader),
+    latch: &Path,
+    patience: Duration,
+) -> BrokerError {
+    let (reference, seconds) = (&names.reference, patience.as_secs());
+    let (what, end) = match leader {
+        Leader::Running(id) => (format!(": process {id}"), format!("kill -KILL -- -{id}")),
+        _ => (String::new(), format!("fuser -k {}", latch.display())),
+    };
     let message = format!(
-        "a command that an earlier run started for `{reference}` still runs after {seconds} s more: \
-         process {process}"
+        "a command that an earlier run started for `{reference}` still runs after {seconds} s more{what}"
     );
     BrokerError::new(ErrorKind::Unknown, message).help(format!(
-        "Let it end, or end it: `kill -KILL -- -{process}`; then apply again. Give it more time with \
-         the param `timeout`."
+        "Let it end, or end it: `{end}`; then apply again. Give it more time with the param `timeout`."
     ))
 }
 
 #[cfg(unix)]
 #[cfg(test)]
 mod tests {
-    use std::process::Child;
+    use std::process::{Child, Command};
 
     use provision::value::Resolved;
 
@@ -246,10 +276,9 @@ mod tests {
     /// What a killed run leaves: a latch that nobody but its command holds, until that is killed.
     fn leave(project: &Project, names: &Names, leader: Option<u32>) -> Child {
         let bounds = project.settings().bounds();
-        let mut latch = Latch::close(&bounds, names).unwrap();
-        let mut sleeper = Command::new("sleep");
-        sleeper.arg("1000");
-        let child = latch.spawn(sleeper, |mut command| command.spawn()).unwrap();
+        let mut latch = Latch::take(&bounds, names).unwrap();
+        let sleep = || Command::new("sleep").arg("1000").spawn();
+        let child = spawn(Some(&latch), sleep).unwrap();
         latch.note(leader.or(Some(child.id())));
         // A process that is killed closes its files and opens no latch.
         drop(std::mem::replace(&mut latch.file, File::open("/dev/null").unwrap()));
@@ -287,6 +316,18 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn what_nobody_noted_is_taken_for_running() {
+        let project = Project::new();
+        let of_it = names("ref", "key-1");
+        let sleeper = leave(&project, &of_it, None);
+        fs::write(project.path(&format!("{FOLDER}/{}", of_it.file())), "").unwrap();
+        let error = outlasted(&project, &of_it).await.unwrap_err();
+        assert!(error.message.ends_with("still runs after 5 s more"), "{error}");
+        assert!(error.help.unwrap().contains("fuser -k "));
+        end(sleeper);
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn another_instance_is_not_waited_for_but_one_that_moved_is() {
         let project = Project::new();
         let sleeper = leave(&project, &names("ref", "key-1"), None);
@@ -310,17 +351,16 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_run_that_lives_opens_its_latch_whatever_it_left_running() {
+    async fn a_run_that_lives_releases_its_latch_whatever_it_left_running() {
         let project = Project::new();
         let bounds = project.settings().bounds();
         let of_it = names("ref", "key-1");
-        let latch = Latch::close(&bounds, &of_it).unwrap();
-        let mut sleeper = Command::new("sleep");
-        sleeper.arg("1000");
-        let sleeper = latch.spawn(sleeper, |mut command| command.spawn()).unwrap();
+        let latch = Latch::take(&bounds, &of_it).unwrap();
+        let sleep = || Command::new("sleep").arg("1000").spawn();
+        let sleeper = spawn(Some(&latch), sleep).unwrap();
         drop(latch);
         assert_eq!(latches(&project), 0);
-        drop(Latch::close(&bounds, &of_it).unwrap());
+        drop(Latch::take(&bounds, &of_it).unwrap());
         end(sleeper);
     }
 }

@@ -13,9 +13,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use provision::broker::{
-    Address, Broker, BrokerError, DeprovisionRequest, ErrorKind, FetchRequest, FindRequest, Live,
-    OnChange, OperationRequest, OperationState, Param, ParamType, Previous, Progress,
-    ProvisionRequest, Provisioned, ReplaceOrder, Service, UpdateRequest,
+    Address, Broker, BrokerError, DeprovisionRequest, ErrorKind, FetchRequest, FindRequest,
+    Finding, Live, OnChange, OperationRequest, OperationState, Param, ParamType, Previous,
+    Progress, ProvisionRequest, Provisioned, ReplaceOrder, Service, UpdateRequest, Way,
 };
 use provision::value::Resolved;
 
@@ -39,7 +39,7 @@ enum Verb {
 }
 
 impl Verb {
-    fn as_str(self) -> &'static str {
+    const fn as_str(self) -> &'static str {
         match self {
             Self::Create => "create",
             Self::Read => "read",
@@ -72,6 +72,8 @@ impl ExecBroker {
             params: params(),
             outputs_open: true,
             replace_order: ReplaceOrder::DeleteFirst,
+            finding: Finding::By(vec![Way::Name]),
+            find_with: Some(Verb::Find.as_str()),
             deadline: Duration::from_secs(24 * 60 * 60),
             ..super::service("local-exec", "custom", "Whatever the project's own commands make.")
         };
@@ -105,7 +107,7 @@ impl ExecBroker {
         let Some(names) = latch::Names::of(question) else { return Ok(None) };
         let bounds = self.settings.bounds();
         latch::outlast(&bounds, &names, command.timeout()).await?;
-        verb.changes().then(|| Latch::close(&bounds, &names)).transpose()
+        verb.changes().then(|| Latch::take(&bounds, &names)).transpose()
     }
 }
 
@@ -166,7 +168,10 @@ impl Broker for ExecBroker {
             key: request.idempotency_key.as_deref(),
             ..Question::new(&request.address, &request.params)
         };
-        let reply = self.ask(Verb::Find, &question).await?;
+        // An id that somebody names can be read as well.
+        let is_named = request.instance_id.is_some() && request.params.get("find").is_none();
+        let verb = if is_named { Verb::Read } else { Verb::Find };
+        let reply = self.ask(verb, &question).await?;
         reply.map(|reply| live(reply, &question)).transpose()
     }
 
@@ -180,7 +185,11 @@ impl Broker for ExecBroker {
             operation: Some(operation),
             ..Question::new(&request.address, &request.params)
         };
-        let reply = self.ask(Verb::Read, &question).await?;
+        // Only what the command says of the operation ends it, not that it cannot say anything now.
+        let reply = self.ask(Verb::Read, &question).await.map_err(|error| match error.kind {
+            ErrorKind::Failed => BrokerError { kind: ErrorKind::Unavailable, ..error },
+            _ => error,
+        })?;
         let removal = verb == Verb::Delete.as_str();
         Ok(if removal { removed(reply, &question) } else { arrived(reply, &question) })
     }

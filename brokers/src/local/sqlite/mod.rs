@@ -15,6 +15,7 @@ use provision::broker::{
     OutputSchema, Param, ParamType, Progress, ProvisionRequest, Provisioned, Service,
     UpdateRequest,
 };
+use provision::private;
 use provision::value::{Outputs, Resolved};
 
 use super::{Settings, done, params, path};
@@ -151,10 +152,7 @@ fn url(place: &Path) -> String {
 /// Makes the file for a new database, for its owner alone. What SQLite keeps beside it has the same
 /// rights.
 fn make_empty(place: &Path) -> io::Result<()> {
-    let mut options = fs::OpenOptions::new();
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.write(true).create_new(true).open(place).map(drop)
+    private::open(fs::OpenOptions::new().write(true).create_new(true), place).map(drop)
 }
 
 fn is_there(place: &Path, path: &str) -> Result<bool, BrokerError> {
