@@ -78,6 +78,7 @@ impl From<StoreError> for Failure {
                 (Exit::Error, "newer-journal")
             }
             StoreError::Log { .. } | StoreError::Mismatch { .. } => (Exit::Damaged, "damaged-log"),
+            StoreError::Gone { .. } => (Exit::Damaged, "journal-gone"),
             StoreError::State { .. } => (Exit::Damaged, "damaged"),
             StoreError::Fenced { .. } => (Exit::Locked, "fenced"),
             _ => (Exit::Error, "io"),
@@ -91,6 +92,10 @@ impl From<StoreError> for Failure {
             "damaged-log" => {
                 "Nothing was changed. `prov state repair` shows what can be kept of it, and what \
                  would be cut."
+            }
+            "journal-gone" => {
+                "Nothing was changed. Put the journal back, from version control or a copy. Without one, \
+                 `prov state repair` keeps what the log mentions, and forgets the rest."
             }
             "fenced" => "What this run did is in its log; the later run goes on. Apply again.",
             _ => "Check the permissions and the free space; nothing was lost.",

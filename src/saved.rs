@@ -13,6 +13,12 @@ use crate::failure::Failure;
 /// # Errors
 /// When it cannot be written.
 pub fn write(path: &Path, plan: &SavedPlan) -> Result<(), Failure> {
+    // Nothing but an earlier plan is overwritten.
+    if std::fs::read(path).is_ok_and(|there| read_saved(&there).is_err()) {
+        let summary = format!("{} is there and is no saved plan.", path.display());
+        let help = "Nothing was written. Give another name, or remove it first.";
+        return Err(Failure::with_help(Exit::Refused, "file-exists", summary, help));
+    }
     let bytes = write_saved(plan)
         .map_err(|error| Failure::new(Exit::Error, "plan-file", format!("{error}.")))?;
     Ok(write_atomic(path, &bytes)?)

@@ -37,7 +37,8 @@ pub struct Args {
 const SCHEMA: &str = ".prov/config.schema.json";
 
 /// What must not be committed.
-const IGNORED: [&str; 5] = [".env", ".env.*", ".prov/*.lock", ".prov/*.log.jsonl", ".data/"];
+const IGNORED: [&str; 6] =
+    [".env", ".env.*", ".prov/*.lock", ".prov/*.log.jsonl*", ".prov/running/", ".data/"];
 
 /// Runs it.
 ///

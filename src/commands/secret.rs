@@ -39,6 +39,9 @@ pub struct Rotate {
     /// Your stored credentials too, for the first identity at hand
     #[arg(long)]
     credentials: bool,
+    /// Also where no identity at hand could open anything afterwards
+    #[arg(long)]
+    force: bool,
     #[command(flatten)]
     writing: Writing,
 }
@@ -62,6 +65,15 @@ pub async fn run(context: &mut Context, command: Command) -> super::Answer {
     let recipients = project.document.recipients.iter();
     let recipients = recipients.map(|recipient| recipient.value.clone()).collect();
     let mut done = Done { recipients, ..Done::default() };
+    if !args.force && done.would_shut_out()? {
+        let summary =
+            "You are not among the `recipients`: no identity at hand could open anything.";
+        let own = own_recipients()?.join(" or ");
+        let help = format!(
+            "Nothing was changed. Add yours, {own}, or give `--force` if others are to have them alone."
+        );
+        return Err(Failure::with_help(Exit::Refused, "shut-out", summary, help));
+    }
     for stage in stages {
         context.stage = stage;
         let project = context.project_or_bare()?;
@@ -131,6 +143,12 @@ fn reseal(journal: &mut Journal, vault: &dyn Vault) -> Result<usize, Failure> {
         })
 }
 
+/// What the identities at hand are recipients as.
+fn own_recipients() -> Result<Vec<String>, Failure> {
+    let own = credentials().vault().at_hand();
+    own.map_err(|error| Failure::new(Exit::Error, "identity", sentence(&error.to_string())))
+}
+
 /// What was done, over all stages.
 #[derive(Default)]
 struct Done {
@@ -194,13 +212,15 @@ impl Done {
 
     /// Whether what was sealed cannot be opened here any more.
     fn is_shut_out(&self) -> Result<bool, Failure> {
-        if self.recipients.is_empty() || self.journals.iter().all(|one| one.sealed == 0) {
+        Ok(self.journals.iter().any(|one| one.sealed > 0) && self.would_shut_out()?)
+    }
+
+    /// Whether what is sealed for these recipients does not open here.
+    fn would_shut_out(&self) -> Result<bool, Failure> {
+        if self.recipients.is_empty() {
             return Ok(false);
         }
-        let mine = credentials()
-            .vault()
-            .at_hand()
-            .map_err(|error| Failure::new(Exit::Error, "identity", sentence(&error.to_string())))?;
+        let mine = own_recipients()?;
         Ok(!mine.iter().any(|own| self.recipients.contains(own)))
     }
 

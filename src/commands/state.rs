@@ -146,11 +146,25 @@ async fn backup(context: &Context, project: &Project, file: Option<&Path>) -> Re
     match file {
         None => crate::terminal::out_raw(&bytes),
         Some(path) => {
-            write_atomic(&context.typed(path)?, &bytes)?;
+            let place = context.typed(path)?;
+            refuse_other(&place, path, project)?;
+            write_atomic(&place, &bytes)?;
             say(context, &format!("Copied the journal to {}.", path.display()));
         }
     }
     Ok(())
+}
+
+/// Nothing but an earlier copy is overwritten.
+fn refuse_other(place: &Path, shown: &Path, project: &Project) -> Result<(), Failure> {
+    let Ok(text) = std::fs::read(place) else { return Ok(()) };
+    let text = String::from_utf8_lossy(&text);
+    if read_journal(&text, &project.name, &project.stage).is_ok() {
+        return Ok(());
+    }
+    let summary = format!("{} is there and is no copy of a journal.", shown.display());
+    let help = "Nothing was changed. Give another name, or remove it first.";
+    Err(Failure::with_help(Exit::Refused, "file-exists", summary, help))
 }
 
 /// Puts a copy in the journal's place. A damaged journal is what this is for, so the one that is
@@ -161,7 +175,11 @@ async fn restore(project: &Project, file: &Path, force: bool) -> Result<(), Fail
         path: file.to_owned(),
         source,
     })?;
-    let current = project.load().await.ok().map(|loaded| loaded.journal);
+    let current = match project.load().await {
+        Ok(loaded) => Some(loaded.journal),
+        // Its log may be damaged, and the journal be whole.
+        Err(_) => project.store.read_journal().ok().map(|(journal, _)| journal),
+    };
     let mut journal: Journal = read_journal(&text, &project.name, &project.stage)
         .map_err(|source| StoreError::State { path: file.to_owned(), source })?;
     let is_foreign = current

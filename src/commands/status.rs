@@ -48,7 +48,7 @@ pub async fn run(context: &mut Context, args: &Args) -> super::Answer {
     if project.store.is_held() {
         talk("\nA run is under way.");
     } else if loaded.replayed > 0 {
-        talk("\nThe last run did not end; the next `prov apply` goes on where it stopped.");
+        talk(format!("\nThe last run did not end: {}", view::way_on(&loaded)));
     }
     Ok(Exit::Done)
 }

@@ -10,6 +10,7 @@ use crate::context::{Context, Project};
 use crate::failure::Failure;
 use crate::holder;
 use crate::sink::Sink;
+use crate::view;
 
 /// Everything about the project. Notes what others want to know.
 pub async fn examine(context: &mut Context, known: &mut Known) -> Vec<Finding> {
@@ -78,7 +79,7 @@ fn log(project: &Project, loaded: &Loaded) -> Finding {
             Finding::warning(
                 "log",
                 format!("the last run did not end: {count} of it are not in the journal yet"),
-                "`prov apply` goes on where it stopped.",
+                view::way_on(loaded),
             )
         }
     }

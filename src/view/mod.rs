@@ -7,6 +7,7 @@ pub mod plan;
 pub mod repair;
 pub mod run;
 
+use provision::store::Loaded;
 use serde_json::Value;
 
 use crate::terminal::out;
@@ -25,6 +26,16 @@ pub fn versioned(mut value: Value) -> Value {
         map.insert("format_version".into(), FORMAT_VERSION.into());
     }
     value
+}
+
+/// How to go on after a run that did not end.
+pub fn way_on(loaded: &Loaded) -> String {
+    match loaded.unended.as_deref() {
+        None | Some("prov apply") => "`prov apply` goes on where it stopped.".to_owned(),
+        Some(command) => format!(
+            "`{command}` goes on where it stopped; `prov apply` brings everything to what is declared."
+        ),
+    }
 }
 
 /// The ways in which something is found again, for people.

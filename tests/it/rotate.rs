@@ -98,10 +98,14 @@ fn whoever_left_opens_nothing_and_nothing_else_changes() {
     sandbox.run("apply saved.plan").exits(12);
 
     sandbox.file("prov.toml", config(&[&new], ""));
-    sandbox.run("secret rotate").ok();
+    // Whoever leaves has to mean it.
+    let refused = sandbox.run("secret rotate").exits(5);
+    assert!(refused.raw.contains(&old.recipient), "{refused}");
+    assert_eq!(journal(&sandbox), both);
+    sandbox.run("secret rotate --force").ok();
     let after = journal(&sandbox);
     assert_eq!((old.opens(&after), new.opens(&after)), (0, 2));
-    assert_eq!(sandbox.run("secret rotate").status, 1);
+    assert_eq!(sandbox.run("secret rotate --force").status, 1);
     let sandbox = sandbox.env("PROV_AGE_IDENTITY", &new.key);
     assert!(sandbox.run("plan").ok().stdout.contains("No changes"));
     sandbox.run("output key.value --show-sensitive").ok();
@@ -123,7 +127,7 @@ fn a_log_is_folded_in_and_sealed_anew() {
     assert!(old.opens(&sandbox.read(".prov/default.log.jsonl")) > 0);
 
     sandbox.file("prov.toml", config(&[&new], killer));
-    sandbox.run("secret rotate").ok();
+    sandbox.run("secret rotate --force").ok();
     let after = journal(&sandbox);
     assert_eq!((old.opens(&after), new.opens(&after)), (0, 2));
     assert!(!sandbox.has(".prov/default.log.jsonl"), "the log is folded in");

@@ -274,7 +274,11 @@ impl<'a> Planner<'a> {
         inputs: Option<&Inputs>,
     ) -> Option<(String, ReplaceOrder)> {
         let is_other = entry.identity.is_some()
-            && inputs.is_some_and(|inputs| inputs.identity != entry.identity);
+            && match inputs {
+                Some(inputs) => inputs.identity != entry.identity,
+                // What changes with this plan need not be what cannot change in place.
+                None => self.identity(spec, service).is_some_and(|now| Some(now) != entry.identity),
+            };
         self.reads_remade(spec, service).or_else(|| {
             let order = service?.replace_order;
             is_other.then(|| ("a value it reads".to_owned(), order))
@@ -393,15 +397,28 @@ impl<'a> Planner<'a> {
 
     /// What the instance would be given now, when all of it is known.
     fn inputs(&self, spec: &InstanceSpec, service: Option<&Service>) -> Option<Inputs> {
-        let output = |reference: &str, key: &str| {
-            if self.changing.contains(reference) {
-                return None;
-            }
-            known_output(self.input.journal.instances.get(reference)?, key)
-        };
+        let output = |reference: &str, key: &str| self.output(reference, key);
         let lookup = Lookup { output: &output, env: &self.input.desired.env };
         let contents = self.input.options.contents.get(&spec.reference);
         inputs::of(spec, service, &lookup, contents.map(String::as_str))
+    }
+
+    /// The same of what cannot change in place, when all of that is known.
+    fn identity(&self, spec: &InstanceSpec, service: Option<&Service>) -> Option<String> {
+        let output = |reference: &str, key: &str| self.output(reference, key);
+        inputs::identity_of(
+            spec,
+            service,
+            &Lookup { output: &output, env: &self.input.desired.env },
+        )
+    }
+
+    /// An output that stays as it is.
+    fn output(&self, reference: &str, key: &str) -> Option<Value> {
+        if self.changing.contains(reference) {
+            return None;
+        }
+        known_output(self.input.journal.instances.get(reference)?, key)
     }
 }
 

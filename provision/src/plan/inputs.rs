@@ -96,7 +96,7 @@ pub fn of(
     let name = fill(&Value::from(spec.name.as_str()), lookup)?;
     let mut params = fill_map(&spec.params, lookup)?;
     add_defaults(&mut params, service);
-    let identity = identity(&as_text(&name), &params, service);
+    let identity = digest_fixed(&as_text(&name), &params, service);
     if let Some(contents) = contents {
         params.insert("$contents".to_owned(), Value::from(contents));
     }
@@ -104,7 +104,29 @@ pub fn of(
     Some(Inputs { digest, identity })
 }
 
-fn identity(name: &str, params: &Map<String, Value>, service: Option<&Service>) -> Option<String> {
+/// The digest of what cannot change in place, also when something else that `spec` reads is not known;
+/// `None` when part of it is not known, or everything can change.
+#[must_use]
+pub fn identity_of(
+    spec: &InstanceSpec,
+    service: Option<&Service>,
+    lookup: &Lookup<'_>,
+) -> Option<String> {
+    let is_named = service?.on_rename == OnChange::Replace;
+    let name = fill(&Value::from(spec.name.as_str()), lookup);
+    let name = if is_named { name? } else { Value::Null };
+    let mut params = with_defaults(&spec.params, service);
+    let is_fixed =
+        |key: &str| service?.param(key).map(|param| param.on_change == OnChange::Replace);
+    params.retain(|key, _| is_fixed(key) == Some(true));
+    digest_fixed(&as_text(&name), &fill_map(&params, lookup)?, service)
+}
+
+fn digest_fixed(
+    name: &str,
+    params: &Map<String, Value>,
+    service: Option<&Service>,
+) -> Option<String> {
     let service = service?;
     let mut fixed = Map::new();
     for param in service.params.iter().filter(|param| param.on_change == OnChange::Replace) {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::refusal::conflict;
 use super::worker::{Resolution, Shared, TaskError, key_of};
-use crate::broker::{BrokerError, ErrorKind, FindRequest, KnownIds, Live, Previous};
+use crate::broker::{BrokerError, ErrorKind, FindRequest, KnownIds, Live, OnChange, Previous};
 use crate::name::Name;
 use crate::plan::Step;
 use crate::state::{Deposed, Instance};
@@ -56,7 +56,18 @@ impl Shared<'_> {
 
     /// The other instance of this project whose object was found.
     pub(super) fn holder_of(&self, resolution: &Resolution<'_>, live: Live) -> Option<Name> {
-        self.holder(&Instance { instance_id: live.instance_id, ..self.entry_of(resolution) })
+        let found = Instance { instance_id: live.instance_id, ..self.entry_of(resolution) };
+        // One of whose creation nobody knows the end may have made it, and has no id yet.
+        let is_it = |other: &&Instance| {
+            other.service == found.service
+                && other.name == found.name
+                && other.reference != found.reference
+                && other.operation.is_some()
+                && !other.exists()
+        };
+        let journal = self.recorder.journal();
+        let begun = || journal.instances.iter().find(is_it).map(|other| other.reference.clone());
+        self.holder(&found).or_else(begun)
     }
 
     /// Waits until nothing can be on its way any more that an earlier run asked for: what comes late
@@ -100,9 +111,16 @@ impl Shared<'_> {
         };
         let mut address = resolution.address.clone();
         address.name = previous.name.clone().unwrap_or(address.name);
+        // How it is looked for is as declared now.
+        let mut params = previous.params.clone();
+        let service = self.service(&resolution.spec.service)?;
+        let is_how =
+            |key: &str| service.param(key).is_some_and(|p| p.on_change == OnChange::Ignore);
+        let now = resolution.params.0.iter().filter(|(key, _)| is_how(key));
+        params.0.extend(now.map(|(key, value)| (key.clone(), value.clone())));
         let request = FindRequest {
             address,
-            params: previous.params.clone(),
+            params,
             // Once it was accepted, its id is known.
             instance_id: begun.exists().then(|| begun.instance_id.clone()),
             idempotency_key: Some(key_of(begun)),

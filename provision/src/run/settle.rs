@@ -12,7 +12,7 @@ use crate::broker::{
 };
 use crate::name::Name;
 use crate::observe;
-use crate::state::{Event, Instance, Status, Verb};
+use crate::state::{Event, Instance, Origin, Status, Verb};
 use crate::value::Resolved;
 
 /// How often what was found and is not there is looked for again: for half a minute.
@@ -108,9 +108,7 @@ async fn look(
     begun: &Instance,
 ) -> Result<Outcome, TaskError> {
     let is_unsure = begun.status != Status::Failed;
-    let finding =
-        shared.service(&resolution.spec.service)?.finding_of(Some(&resolution.spec.params));
-    let is_blind = !finding.can_look();
+    let is_blind = !shared.service(&resolution.spec.service)?.finding.can_look();
     let mut vanished = 0;
     loop {
         let found = match is_blind {
@@ -266,12 +264,14 @@ pub(super) async fn update(
     }
 }
 
+/// Whether what is there is what is declared, as far as anybody knows: somebody who gave it to us said so.
 fn is_as_declared(old: &Instance, entry: &Instance) -> bool {
-    old.inputs.is_some() && old.inputs == entry.inputs
+    old.inputs.is_none() && old.origin == Origin::Adopted
+        || old.inputs.is_some() && old.inputs == entry.inputs
 }
 
-/// Takes what cannot change for what is declared, after a failure that changed nothing of it: that of
-/// its removal.
+/// Takes what cannot change for what is declared: after a failure that changed nothing of it, that of
+/// its removal, or where it was given to us.
 async fn unchanged(
     shared: &Shared<'_>,
     resolution: &Resolution<'_>,
@@ -325,7 +325,7 @@ pub(super) async fn existing(
         Some(operation) => {
             // What was accepted and has no end that made something, the provider says has failed.
             let is_open = entry.status != Status::Failed && operation.accepted.is_none();
-            if !service.finding_of(entry.params.as_ref()).can_look() {
+            if !service.finding.can_look() {
                 return if is_open {
                     Err(unknown_outcome(&entry.reference).into())
                 } else {
@@ -342,6 +342,9 @@ pub(super) async fn existing(
             };
             let found = match shared.broker(&entry.service)?.find(&request).await {
                 Err(error) if is_unsupported(&error) && !is_open => None,
+                Err(error) if is_unsupported(&error) => {
+                    return Err(unknown_outcome(&entry.reference).into());
+                }
                 found => found?,
             };
             found.map(|live| live.instance_id)
@@ -360,9 +363,23 @@ pub(super) async fn deprovision(
 ) -> Result<(), TaskError> {
     match deprovision_call(shared, &entry, request).await {
         Ok(()) => Ok(()),
+        // An earlier run's may have been faster, and this one fail for want of anything to remove.
+        Err(TaskError::Broker(error))
+            if error.kind == ErrorKind::Failed && is_gone(shared, request).await =>
+        {
+            Ok(())
+        }
         Err(TaskError::Broker(error)) => Err(failed(shared, entry, error).await?),
         Err(error) => Err(error),
     }
+}
+
+/// Whether what is to be removed is surely not there.
+async fn is_gone(shared: &Shared<'_>, removal: &DeprovisionRequest) -> bool {
+    let DeprovisionRequest { address, instance_id, previous, .. } = removal.clone();
+    let Ok(broker) = shared.broker(&address.service) else { return false };
+    let request = FetchRequest { address, instance_id, previous };
+    matches!(broker.fetch(&request).await, Ok(None))
 }
 
 /// Asks for a removal and waits until it has ended.

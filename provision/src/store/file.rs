@@ -9,7 +9,7 @@ use async_trait::async_trait;
 
 use super::disk::{Disk, DiskFile, Locked, SystemDisk};
 use super::whole::write_whole;
-use super::{Holder, Loaded, LockGuard, Store, StoreError, replay};
+use super::{Holder, Loaded, LockGuard, Store, StoreError, command_of, replay};
 use crate::name::Name;
 use crate::state::{self, Journal, Record};
 
@@ -92,7 +92,7 @@ impl FileStore {
     pub(super) fn load_now(&self) -> Result<Loaded, StoreError> {
         for _ in 0..READS_MAX {
             match self.read_both() {
-                Err(StoreError::Mismatch { .. }) => {}
+                Err(StoreError::Mismatch { .. } | StoreError::Gone { .. }) => {}
                 answer => return answer,
             }
         }
@@ -100,7 +100,10 @@ impl FileStore {
     }
 
     /// The journal without its log, and whether there is one.
-    pub(super) fn read_journal(&self) -> Result<(Journal, bool), StoreError> {
+    ///
+    /// # Errors
+    /// When it is there and cannot be read.
+    pub fn read_journal(&self) -> Result<(Journal, bool), StoreError> {
         let Some(bytes) = self.read(&self.journal)? else {
             return Ok((Journal::empty(self.project.clone(), self.stage.clone()), false));
         };
@@ -114,12 +117,13 @@ impl FileStore {
         let (records, _) = state::read_log(&log.unwrap_or_default())
             .map_err(|source| StoreError::Log { path: self.log.clone(), source })?;
         let serial = journal.serial;
-        let replayed = replay(&mut journal, records).map_err(|log| StoreError::Mismatch {
-            path: self.log.clone(),
-            log,
-            journal: serial,
+        let command = command_of(&records);
+        let replayed = replay(&mut journal, records).map_err(|log| match is_there {
+            true => StoreError::Mismatch { path: self.log.clone(), log, journal: serial },
+            false => StoreError::Gone { journal: self.journal.clone(), log },
         })?;
-        Ok(Loaded { journal, existed: is_there || has_log, replayed, has_log })
+        let unended = command.filter(|_| replayed > 0);
+        Ok(Loaded { journal, existed: is_there || has_log, replayed, has_log, unended })
     }
 
     fn parse(&self, bytes: &[u8]) -> Result<Journal, StoreError> {

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 
-use super::{Holder, Loaded, LockGuard, Store, StoreError, replay};
+use super::{Holder, Loaded, LockGuard, Store, StoreError, command_of, replay};
 use crate::state::{Journal, Record};
 
 /// A journal and a log in memory. Clones share them.
@@ -53,9 +53,10 @@ impl Store for MemoryStore {
         let has_log = !memory.log.is_empty();
         let existed = journal.serial > 0 || has_log;
         let serial = journal.serial;
+        let unended = command_of(&memory.log);
         let replayed = replay(&mut journal, memory.log.clone())
             .map_err(|log| StoreError::Mismatch { path: "memory".into(), log, journal: serial })?;
-        Ok(Loaded { journal, existed, replayed, has_log })
+        Ok(Loaded { journal, existed, replayed, has_log, unended })
     }
 
     async fn lock(&self, holder: &Holder) -> Result<Box<dyn LockGuard>, StoreError> {

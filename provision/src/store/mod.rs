@@ -34,6 +34,8 @@ pub struct Loaded {
     pub replayed: usize,
     /// Whether there is a log, folded in or not: the next write of the journal drops it.
     pub has_log: bool,
+    /// The command of the run that did not end.
+    pub unended: Option<String>,
 }
 
 /// Keeps one journal and the log of the run that changes it.
@@ -126,7 +128,15 @@ pub enum StoreError {
         /// What is wrong with it.
         source: LogError,
     },
-    /// The log continues a journal that is not there.
+    /// There is a log, and the journal that it continues is gone.
+    #[error("{} is gone: there is only the log of a run that began with its serial {log}", journal.display())]
+    Gone {
+        /// The journal.
+        journal: PathBuf,
+        /// The serial that the log continues.
+        log: u64,
+    },
+    /// The log continues another journal.
     #[error("{}: the log continues serial {log} of another journal than this one with serial {journal}", path.display())]
     Mismatch {
         /// The log.
@@ -161,6 +171,14 @@ impl StoreError {
     }
 }
 
+/// The command of the run that wrote these records.
+pub(crate) fn command_of(records: &[Record]) -> Option<String> {
+    records.iter().find_map(|record| match &record.event {
+        Event::Run { command, .. } => Some(command.clone()),
+        _ => None,
+    })
+}
+
 /// Folds the records of an unfinished run into the journal they continue.
 ///
 /// # Errors
@@ -168,7 +186,7 @@ impl StoreError {
 pub(crate) fn replay(journal: &mut Journal, records: Vec<Record>) -> Result<usize, u64> {
     let Some(first) = records.first() else { return Ok(0) };
     let Event::Run { lineage, .. } = &first.event else {
-        return Err(u64::MAX);
+        return Err(first.fence);
     };
     let is_foreign = first.fence == journal.serial && *lineage != journal.lineage;
     if first.fence > journal.serial || is_foreign {

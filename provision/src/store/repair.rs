@@ -29,7 +29,11 @@ impl FileStore {
     pub fn examine(&self) -> Result<Option<Damage>, StoreError> {
         let reason = match self.load_now() {
             Ok(_) => return Ok(None),
-            Err(reason @ (StoreError::Log { .. } | StoreError::Mismatch { .. })) => reason,
+            Err(
+                reason @ (StoreError::Log { .. }
+                | StoreError::Mismatch { .. }
+                | StoreError::Gone { .. }),
+            ) => reason,
             Err(error) => return Err(error),
         };
         let mut journal = self.read_journal()?.0;

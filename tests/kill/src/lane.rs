@@ -165,7 +165,7 @@ impl Lane {
     pub fn kept(&self) -> BTreeMap<PathBuf, Vec<u8>> {
         let mut found = BTreeMap::new();
         gather(&self.root(), &mut found);
-        let places = ["objects", "starting-", ".prov/running-"].map(|name| self.root().join(name));
+        let places = ["objects", "starting-", ".prov/running"].map(|name| self.root().join(name));
         let is_made = |file: &Path| {
             let text = file.as_os_str().as_encoded_bytes();
             places.iter().any(|place| text.starts_with(place.as_os_str().as_encoded_bytes()))

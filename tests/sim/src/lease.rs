@@ -86,7 +86,7 @@ impl Store for Client {
             state::fold(&mut journal, record.event.clone());
         }
         let (replayed, has_log) = (kept.log.len(), !kept.log.is_empty());
-        Ok(Loaded { journal, existed: true, replayed, has_log })
+        Ok(Loaded { journal, existed: true, replayed, has_log, unended: None })
     }
 
     async fn lock(&self, holder: &Holder) -> Result<Box<dyn LockGuard>, StoreError> {

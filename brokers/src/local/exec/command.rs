@@ -26,6 +26,11 @@ const SAID_KEPT: usize = 64 * 1024;
 /// How many bytes an empty pipe holds at least.
 const PIPE_HOLDS: usize = 4096;
 
+/// How long a command may take.
+pub(super) fn timeout(params: &Resolved) -> Result<Duration, BrokerError> {
+    params::integer(params, "timeout", TIMEOUT, TIMEOUTS).map(Duration::from_secs)
+}
+
 /// A command that is ready to run.
 pub(super) struct Command<'a> {
     verb: Verb,
@@ -51,15 +56,9 @@ impl<'a> Command<'a> {
             return Err(invalid(format!("the param `{name}` names no program")));
         }
         let program = locate(arguments.remove(0), folder);
-        let timeout = params::integer(params, "timeout", TIMEOUT, TIMEOUTS)?;
-        let timeout = Duration::from_secs(timeout);
+        let timeout = timeout(params)?;
         let env = params::text_map(params, "env")?;
         Ok(Some(Self { verb, program, arguments, env, timeout, folder }))
-    }
-
-    /// How long it may take.
-    pub(super) fn timeout(&self) -> Duration {
-        self.timeout
     }
 
     /// Runs it with this input and returns what it printed; `about` says in an error what it was run

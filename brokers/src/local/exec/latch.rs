@@ -20,10 +20,8 @@ use rustix::io::FdFlags;
 use super::super::path;
 use super::question::Question;
 
-/// The folder of prov's own files in a project.
-const FOLDER: &str = ".prov";
-/// How the name of a latch begins.
-const PREFIX: &str = "running-";
+/// The folder of the latches in a project.
+const FOLDER: &str = ".prov/running";
 /// How much of a digest tells two instances of a project apart.
 const DIGITS: usize = 16;
 /// How long until one looks again whether a command has ended.
@@ -51,12 +49,12 @@ impl Names {
     }
 
     fn file(&self) -> String {
-        format!("{PREFIX}{}-{}", self.instance, self.operation)
+        format!("{}-{}", self.instance, self.operation)
     }
 
     fn fits(&self, file: &str) -> bool {
-        let parts = file.strip_prefix(PREFIX).and_then(|parts| parts.split_once('-'));
-        parts.is_some_and(|(instance, key)| instance == self.instance || key == self.operation)
+        file.split_once('-')
+            .is_some_and(|(instance, key)| instance == self.instance || key == self.operation)
     }
 }
 
@@ -98,14 +96,8 @@ impl Latch {
     pub(super) fn take(bounds: &Bounds, names: &Names) -> Result<Self, BrokerError> {
         let shown = format!("{FOLDER}/{}", names.file());
         let path = bounds.own(&bounds.root.join(&shown)).map_err(path::refused)?;
-        let taken = private::create_folder(path.parent().unwrap_or(&path)).and_then(|()| {
-            let mut options = OpenOptions::new();
-            let options = options.read(true).write(true).create_new(true);
-            let file = private::open(options, &path)?;
-            file.lock()?;
-            Ok(file)
-        });
-        let file = taken.map_err(|error| path::failed("lock", &shown, &error))?;
+        let file = created(&path).and_then(|file| file.lock().map(|()| file));
+        let file = file.map_err(|error| path::failed("lock", &shown, &error))?;
         Ok(Self { file, path })
     }
 
@@ -121,8 +113,29 @@ impl Latch {
 impl Drop for Latch {
     fn drop(&mut self) {
         let _ = fs::remove_file(&self.path);
+        remove_folder(&self.path);
         // What the command left running on purpose has it open.
         let _ = self.file.unlock();
+    }
+}
+
+/// A new file. Whoever releases the last latch takes the folder away.
+fn created(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    let options = options.read(true).write(true).create_new(true);
+    loop {
+        private::create_folder(path.parent().unwrap_or(path))?;
+        match private::open(options, path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            file => return file,
+        }
+    }
+}
+
+/// Takes the folder of a latch away, unless there is another one in it.
+fn remove_folder(latch: &Path) {
+    if let Some(folder) = latch.parent() {
+        let _ = fs::remove_dir(folder);
     }
 }
 
@@ -135,16 +148,18 @@ fn born(process: u32) -> String {
 }
 
 /// Waits until every command has ended that a killed run left at work on the instance, each for at
-/// most `patience`.
+/// most `patience`; whether there was any.
 pub(super) async fn outlast(
     bounds: &Bounds,
     names: &Names,
     patience: Duration,
-) -> Result<(), BrokerError> {
+) -> Result<bool, BrokerError> {
+    let mut was_any = false;
     let folder = bounds.own(&bounds.root.join(FOLDER)).map_err(path::refused)?;
     let unseen = |error: io::Error| path::failed("look into", FOLDER, &error);
     for path in left(&folder, names).map_err(unseen)? {
         let Some(mut file) = opened(&path).map_err(unseen)? else { continue };
+        was_any = true;
         if !is_free(&file, patience).await.map_err(unseen)? {
             let leader = leader(&mut file);
             if leader != Leader::Gone {
@@ -153,10 +168,10 @@ pub(super) async fn outlast(
         }
         match fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(unseen(error)),
-            _ => {}
+            _ => remove_folder(&path),
         }
     }
-    Ok(())
+    Ok(was_any)
 }
 
 /// The latches there are of the instance or the operation.
@@ -292,10 +307,10 @@ mod tests {
     }
 
     fn latches(project: &Project) -> usize {
-        fs::read_dir(project.path(FOLDER)).unwrap().count()
+        fs::read_dir(project.path(FOLDER)).map_or(0, Iterator::count)
     }
 
-    async fn outlasted(project: &Project, names: &Names) -> Result<(), BrokerError> {
+    async fn outlasted(project: &Project, names: &Names) -> Result<bool, BrokerError> {
         outlast(&project.settings().bounds(), names, PATIENCE).await
     }
 

@@ -80,13 +80,16 @@ impl ExecBroker {
         Self { catalog: [service], settings: settings.clone() }
     }
 
-    /// Runs the command of `verb` and returns what it printed, `None` for `null`.
+    /// Runs the command of `verb` and returns what it printed, `None` for `null`. What changes
+    /// something gets a latch.
     async fn ask(&self, verb: Verb, question: &Question<'_>) -> Result<Option<Reply>, BrokerError> {
+        self.outlast(question).await?;
         let Some(command) = Command::new(verb, question.params, &self.settings.root)? else {
             return Err(no_command(verb, question.address));
         };
         let about = format!("`{}` of `{}`", verb.as_str(), question.address.reference);
-        let latch = self.latch(verb, question, &command).await?;
+        let names = latch::Names::of(question).filter(|_| verb.changes());
+        let latch = names.map(|names| Latch::take(&self.settings.bounds(), &names)).transpose()?;
         let input = question.to_json();
         let asked = (input.as_slice(), about.as_str(), &question.secrets());
         let printed = command.run(asked, latch).await?;
@@ -96,18 +99,24 @@ impl ExecBroker {
         })
     }
 
-    /// Waits until nothing is at work any more on what the question is about, where that may be: one
-    /// whose run was killed changes what the next one sees. What changes something gets a latch.
-    async fn latch(
-        &self,
-        verb: Verb,
-        question: &Question<'_>,
-        command: &Command<'_>,
-    ) -> Result<Option<Latch>, BrokerError> {
-        let Some(names) = latch::Names::of(question) else { return Ok(None) };
-        let bounds = self.settings.bounds();
-        latch::outlast(&bounds, &names, command.timeout()).await?;
-        verb.changes().then(|| Latch::take(&bounds, &names)).transpose()
+    /// Waits until nothing is at work any more on what the question is about; whether anything was. A
+    /// command whose run was killed changes what the next one sees.
+    async fn outlast(&self, question: &Question<'_>) -> Result<bool, BrokerError> {
+        let Some(names) = latch::Names::of(question) else { return Ok(false) };
+        let patience = command::timeout(question.params)?;
+        latch::outlast(&self.settings.bounds(), &names, patience).await
+    }
+
+    /// Refuses to make what a command has made meanwhile of which the journal knows nothing any more.
+    async fn refuse_found(&self, question: &Question<'_>) -> Result<(), BrokerError> {
+        if question.params.get(Verb::Find.as_str()).is_none() {
+            return Ok(());
+        }
+        let Some(reply) = self.ask(Verb::Find, question).await? else { return Ok(()) };
+        let (reference, id) = (&question.address.reference, id_of(&reply, question));
+        let message = format!("a command of an earlier run has just made it: {id}");
+        Err(BrokerError::new(ErrorKind::Conflict, message)
+            .help(format!("Take it over: `prov import {reference} {id}`.")))
     }
 }
 
@@ -125,6 +134,9 @@ impl Broker for ExecBroker {
             key: Some(&request.idempotency_key),
             ..Question::new(&request.address, &request.params)
         };
+        if self.outlast(&question).await? && !request.is_unsure {
+            self.refuse_found(&question).await?;
+        }
         let reply = self.ask(Verb::Create, &question).await?;
         settle(Verb::Create, reply, &question)
     }
