@@ -17,7 +17,7 @@ pub enum RunEvent {
         /// What happens to it.
         action: Action,
     },
-    /// The provider works on it.
+    /// It is under way, and has been for a while.
     Waiting {
         /// The instance.
         reference: Name,

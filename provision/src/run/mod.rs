@@ -260,9 +260,21 @@ async fn work(shared: &Shared<'_>, plan: &Plan, task: usize) -> (usize, Outcome)
     else {
         return (task, Outcome::Unchanged);
     };
-    let outcome = shared.perform(step, kind).await;
-    (task, outcome)
+    let mut performing = Box::pin(shared.perform(step, kind));
+    let mut elapsed = Duration::ZERO;
+    loop {
+        let tick = shared.world.clock.sleep(TICK);
+        performing = match select(performing, tick).await {
+            Either::Left((outcome, _)) => return (task, outcome),
+            Either::Right(((), performing)) => performing,
+        };
+        elapsed += TICK;
+        shared.tell(&RunEvent::Waiting { reference: step.reference.clone(), elapsed });
+    }
 }
+
+/// How often it is told that something is under way.
+const TICK: Duration = Duration::from_secs(10);
 
 /// Runs out some time after the user asked to stop.
 type Grace<'a> = Option<Pin<Box<dyn Future<Output = ()> + Send + 'a>>>;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::event::{Outcome, RunEvent};
+use super::event::Outcome;
 use super::retry;
 use super::settle::{done, failed};
 use super::worker::{Resolution, Shared, TaskError};
@@ -141,7 +141,6 @@ pub(super) async fn poll(
             }
             Err(error) => return Err(error.into()),
         }
-        shared.tell(&RunEvent::Waiting { reference: entry.reference.clone(), elapsed });
         // A provider that hangs takes its time with every question.
         let passed = shared.world.clock.now().duration_since(started);
         if Duration::try_from(passed).is_ok_and(|passed| passed >= deadline) {

@@ -60,9 +60,6 @@ fn main() -> ExitCode {
         return show(args.seed, (*at, again), planted);
     }
     let report = simulate(&args, planted);
-    for violation in &report.violations {
-        println!("{violation}\n");
-    }
     println!("{report}");
     if report.violations.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
@@ -114,6 +111,7 @@ fn simulate(args: &Args, planted: Planted) -> Report {
             scope.spawn(|| {
                 while !is_enough() {
                     let report = explore(next.fetch_add(1, Ordering::Relaxed), planted);
+                    report.violations.iter().for_each(|violation| println!("{violation}\n"));
                     total.lock().unwrap_or_else(PoisonError::into_inner).add(report);
                 }
             });
