@@ -55,6 +55,7 @@ impl Shared<'_> {
             return Ok(());
         }
         let pending = pending.filter(|operation| operation.accepted.is_none());
+        let is_unsure = pending.is_some();
         begun.operation = Some(pending.unwrap_or_else(|| self.operation(Verb::Deprovision)));
         begun.status = Status::Deprovisioning;
         let is_local = self.service(&entry.service)?.journal_only;
@@ -65,7 +66,7 @@ impl Shared<'_> {
             self.recorder.record(Event::Begin(Box::new(begun.clone()))).await?;
         }
         let request = self.deprovision_request(&begun, key_of(&begun))?;
-        settle::deprovision(self, begun, &request).await
+        settle::deprovision(self, begun, &request, is_unsure).await
     }
 
     /// Another entry whose object this is too: where an id is a path or a name, one that was given up

@@ -355,11 +355,13 @@ pub(super) async fn existing(
     Ok((!instance_id.is_empty()).then(|| Instance { instance_id, ..entry.clone() }))
 }
 
-/// Destroys an instance whose removal is recorded as begun.
+/// Destroys an instance whose removal is recorded as begun; `is_unsure` when an earlier run asked for it
+/// too, and nobody knows how that ended.
 pub(super) async fn deprovision(
     shared: &Shared<'_>,
     entry: Instance,
     request: &DeprovisionRequest,
+    is_unsure: bool,
 ) -> Result<(), TaskError> {
     match deprovision_call(shared, &entry, request).await {
         Ok(()) => Ok(()),
@@ -369,7 +371,11 @@ pub(super) async fn deprovision(
         {
             Ok(())
         }
-        Err(TaskError::Broker(error)) => Err(failed(shared, entry, error).await?),
+        Err(TaskError::Broker(error)) => {
+            // That this attempt failed does not end the one before it.
+            let kind = if is_unsure { ErrorKind::Unknown } else { error.kind };
+            Err(failed(shared, entry, BrokerError { kind, ..error }).await?)
+        }
         Err(error) => Err(error),
     }
 }
