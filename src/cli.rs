@@ -53,7 +53,7 @@ pub struct Global {
     /// The same as `--color never`
     #[arg(long, global = true)]
     pub no_color: bool,
-    /// Say more about what happens; twice for everything
+    /// Say more about what happens; three times for everything
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
 }
@@ -116,7 +116,7 @@ pub enum Command {
     Auth(commands::auth::Command),
     /// Look whether everything is as it has to be, and say how to mend what is not
     Doctor(commands::doctor::Args),
-    /// Release a lock that its holder cannot release
+    /// Say who holds the lock, and how to come by it
     #[command(visible_alias = "force-unlock")]
     Unlock(commands::unlock::Args),
     /// Print a completion script

@@ -81,6 +81,9 @@ impl From<StoreError> for Failure {
             StoreError::Gone { .. } => (Exit::Damaged, "journal-gone"),
             StoreError::State { .. } => (Exit::Damaged, "damaged"),
             StoreError::Fenced { .. } => (Exit::Locked, "fenced"),
+            StoreError::Io { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
+                (Exit::Error, "no-file")
+            }
             _ => (Exit::Error, "io"),
         };
         let help = match code {
@@ -98,6 +101,7 @@ impl From<StoreError> for Failure {
                  `prov state repair` keeps what the log mentions, and forgets the rest."
             }
             "fenced" => "What this run did is in its log; the later run goes on. Apply again.",
+            "no-file" => "Nothing was changed. Look at the path.",
             _ => "Check the permissions and the free space; nothing was lost.",
         };
         Self::with_help(exit, code, sentence(&error.to_string()), help)

@@ -36,7 +36,7 @@ pub async fn run(context: &mut Context, args: &Args) -> super::Answer {
     if !is_json {
         talk(view::repair::human(&damage));
     }
-    let is_wanted = args.yes || (can_ask() && ask("Cut this?"));
+    let is_wanted = args.yes || (can_ask() && ask("Repair it so?"));
     if !is_wanted {
         let summary = "Nothing was changed.";
         let help = "Read what would be cut, then give `--yes`.";

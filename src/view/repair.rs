@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use provision::state::DamagedLine;
-use provision::store::Damage;
+use provision::store::{Damage, StoreError};
 use serde_json::{Value, json};
 
 use super::instances::status_word;
@@ -22,9 +22,15 @@ pub fn human(damage: &Damage) -> String {
     if salvage.damaged.is_empty() {
         text.push_str("  nothing\n");
     }
+    if matches!(damage.reason, StoreError::Gone { .. }) {
+        text.push_str("\nThe journal is gone: what the log does not mention is forgotten.\n");
+    }
     if !salvage.missing.is_empty() {
         let numbers: Vec<String> = salvage.missing.iter().map(u64::to_string).collect();
-        text.push_str(&format!("\nMissing already: record {}\n", numbers.join(", ")));
+        text.push_str(&format!(
+            "\nMissing already: record {}. What it said is forgotten.\n",
+            numbers.join(", ")
+        ));
     }
     let (records, entries) = (salvage.records.len(), damage.journal.instances.len());
     text.push_str(&format!(

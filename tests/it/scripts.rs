@@ -23,6 +23,7 @@ scripts! {
     drift
     failed_removal
     failed_step
+    gone
     history
     import
     inputs

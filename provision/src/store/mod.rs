@@ -137,7 +137,7 @@ pub enum StoreError {
         log: u64,
     },
     /// The log continues another journal.
-    #[error("{}: the log continues serial {log} of another journal than this one with serial {journal}", path.display())]
+    #[error("{}: the log continues serial {log}, and the journal beside it has serial {journal}: it is an older copy, or another one", path.display())]
     Mismatch {
         /// The log.
         path: PathBuf,
