@@ -14,7 +14,7 @@ use crate::failure::Failure;
 /// When it cannot be written.
 pub fn write(path: &Path, plan: &SavedPlan) -> Result<(), Failure> {
     // Nothing but an earlier plan is overwritten.
-    if std::fs::read(path).is_ok_and(|there| read_saved(&there).is_err()) {
+    if !is_free(path, |there| read_saved(&there).is_ok()) {
         let summary = format!("{} is there and is no saved plan.", path.display());
         let help = "Nothing was written. Give another name, or remove it first.";
         return Err(Failure::with_help(Exit::Refused, "file-exists", summary, help));
@@ -22,6 +22,14 @@ pub fn write(path: &Path, plan: &SavedPlan) -> Result<(), Failure> {
     let bytes = write_saved(plan)
         .map_err(|error| Failure::new(Exit::Error, "plan-file", format!("{error}.")))?;
     Ok(write_atomic(path, &bytes)?)
+}
+
+/// Whether a file may be written at a path: nothing is there, or a file that may be replaced.
+pub fn is_free(path: &Path, is_replaceable: impl FnOnce(Vec<u8>) -> bool) -> bool {
+    match std::fs::metadata(path) {
+        Err(error) => error.kind() == std::io::ErrorKind::NotFound,
+        Ok(there) => there.is_file() && std::fs::read(path).is_ok_and(is_replaceable),
+    }
 }
 
 /// Reads the file.

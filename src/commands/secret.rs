@@ -221,7 +221,8 @@ impl Done {
             return Ok(false);
         }
         let mine = own_recipients()?;
-        Ok(!mine.iter().any(|own| self.recipients.contains(own)))
+        // Without any, nothing can be opened to be sealed anew.
+        Ok(!mine.is_empty() && !mine.iter().any(|own| self.recipients.contains(own)))
     }
 
     /// Files beside the journals that hold something sealed and were not sealed anew: copies,

@@ -86,8 +86,11 @@ pub async fn run(context: &mut Context, command: Command) -> super::Answer {
         Command::Backup { file } => backup(context, &project, file.as_deref()).await?,
         Command::Restore { file, force, writing } => {
             let _lock = project.lock("prov state restore", writing.lock_timeout).await?;
-            restore(&project, &file, force).await?;
-            say(context, &format!("Restored the journal from {}.", file.display()));
+            let kept = restore(&project, &file, force).await?;
+            let log = kept.map_or_else(String::new, |copy| {
+                format!(" The log of another run was beside it, and is kept as {}.", copy.display())
+            });
+            say(context, &format!("Restored the journal from {}.{log}", file.display()));
         }
     }
     Ok(Exit::Done)
@@ -157,9 +160,8 @@ async fn backup(context: &Context, project: &Project, file: Option<&Path>) -> Re
 
 /// Nothing but an earlier copy is overwritten.
 fn refuse_other(place: &Path, shown: &Path, project: &Project) -> Result<(), Failure> {
-    let Ok(text) = std::fs::read(place) else { return Ok(()) };
-    let text = String::from_utf8_lossy(&text);
-    if read_journal(&text, &project.name, &project.stage).is_ok() {
+    let is_copy = |text: String| read_journal(&text, &project.name, &project.stage).is_ok();
+    if crate::saved::is_free(place, |bytes| String::from_utf8(bytes).is_ok_and(is_copy)) {
         return Ok(());
     }
     let summary = format!("{} is there and is no copy of a journal.", shown.display());
@@ -169,7 +171,7 @@ fn refuse_other(place: &Path, shown: &Path, project: &Project) -> Result<(), Fai
 
 /// Puts a copy in the journal's place. A damaged journal is what this is for, so the one that is
 /// there is read only to see whether the copy belongs to it.
-async fn restore(project: &Project, file: &Path, force: bool) -> Result<(), Failure> {
+async fn restore(project: &Project, file: &Path, force: bool) -> Result<Option<PathBuf>, Failure> {
     let text = std::fs::read_to_string(file).map_err(|source| StoreError::Io {
         doing: "read",
         path: file.to_owned(),
@@ -191,6 +193,8 @@ async fn restore(project: &Project, file: &Path, force: bool) -> Result<(), Fail
         return Err(Failure::with_help(Exit::Refused, "other-journal", summary, help));
     }
     journal.stage = project.stage.clone();
+    let kept = project.store.rejoin(&mut journal)?;
     journal.serial = journal.serial.max(current.map_or(0, |current| current.serial));
-    save(project, &mut journal).await
+    save(project, &mut journal).await?;
+    Ok(kept)
 }

@@ -6,8 +6,8 @@ use super::refusal::conflict;
 use super::worker::{Resolution, Shared, TaskError, key_of};
 use crate::broker::{BrokerError, ErrorKind, FindRequest, KnownIds, Live, OnChange, Previous};
 use crate::name::Name;
-use crate::plan::Step;
-use crate::state::{Deposed, Instance};
+use crate::plan::{Step, Work};
+use crate::state::{Deposed, Instance, Operation, Status, Verb};
 
 impl Shared<'_> {
     /// What stands where the object is to be made: one that an earlier replacement of the same
@@ -70,22 +70,32 @@ impl Shared<'_> {
         self.holder(&found).or_else(begun)
     }
 
-    /// Waits until nothing can be on its way any more that an earlier run asked for: what comes late
-    /// would undo what this run does. When that run ended nobody knows, but before this one began.
-    pub(super) async fn let_arrive(&self, step: &Step) -> Result<(), BrokerError> {
+    /// Waits until nothing can be on its way any more that an earlier run asked for and that was not
+    /// answered: what comes late would undo what this run does.
+    pub(super) async fn let_arrive(&self, step: &Step) {
         let reference = step.moved_from.as_ref().unwrap_or(&step.reference);
-        let Some(entry) = self.entry(reference) else { return Ok(()) };
-        if entry.operation.as_ref().is_none_or(|asked| asked.accepted.is_some()) {
-            return Ok(());
+        let Some(entry) = self.entry(reference).filter(|_| step.work != Work::Forget) else {
+            return;
+        };
+        let is_open = |asked: &Operation| {
+            let is_answered = asked.verb == Verb::Provision && entry.status == Status::Failed;
+            asked.accepted.is_none() && !is_answered
+        };
+        if entry.operation.as_ref().is_some_and(is_open) {
+            self.outlive(&entry.service).await;
         }
+    }
+
+    /// Waits until this run is older than anything can be that an earlier one asked of the service. When
+    /// that one ended nobody knows, but it was before this one began.
+    pub(super) async fn outlive(&self, service: &Name) {
+        let in_flight = self.service(service).map_or(Duration::ZERO, |service| service.in_flight);
         let lasted = self.world.clock.now().duration_since(self.begun);
         // A clock that was set back says nothing.
-        let lasted = Duration::try_from(lasted).unwrap_or_default();
-        let left = self.service(&entry.service)?.in_flight.saturating_sub(lasted);
+        let left = in_flight.saturating_sub(Duration::try_from(lasted).unwrap_or_default());
         if !left.is_zero() {
             self.world.clock.sleep(left).await;
         }
-        Ok(())
     }
 
     /// Looks for what is declared; it may be what the journal holds.

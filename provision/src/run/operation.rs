@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::event::Outcome;
 use super::retry;
-use super::settle::{done, failed};
+use super::settle::{done, failed, retrying};
 use super::worker::{Resolution, Shared, TaskError};
 use crate::broker::{
     Address, BrokerError, ErrorKind, OperationRequest, OperationState, Previous, Provisioned,
@@ -110,6 +110,9 @@ pub(super) async fn wait(
     }
 }
 
+/// How many questions in a row may go unanswered.
+const UNANSWERED_MAX: u32 = 40;
+
 /// Asks until the operation has ended, ever more rarely, for as long as the service may take. An
 /// unanswered question is asked again: only the operation's own end ends it.
 pub(super) async fn poll(
@@ -122,7 +125,7 @@ pub(super) async fn poll(
     let deadline = shared.service(&entry.service)?.deadline;
     let started = shared.world.clock.now();
     let mut elapsed = Duration::ZERO;
-    let mut asked = 0;
+    let (mut asked, mut unanswered) = (0, 0);
     while elapsed < deadline {
         let pause = retry::poll_pause(asked, retry_after).min(deadline - elapsed);
         shared.world.clock.sleep(pause).await;
@@ -135,9 +138,17 @@ pub(super) async fn poll(
             Ok(OperationState::Failed { description }) => {
                 return Err(BrokerError::new(ErrorKind::Failed, description).into());
             }
-            Ok(OperationState::InProgress { retry_after: wanted }) => retry_after = wanted,
+            Ok(OperationState::InProgress { retry_after: wanted }) => {
+                (retry_after, unanswered) = (wanted, 0);
+            }
             Err(error) if matches!(error.kind, ErrorKind::Unavailable | ErrorKind::Unknown) => {
+                unanswered += 1;
+                if unanswered == UNANSWERED_MAX {
+                    return Err(unheard(&error).into());
+                }
                 retry_after = error.retry_after;
+                let delay = retry::poll_pause(asked, retry_after);
+                shared.tell(&retrying(shared, entry, &error, delay));
             }
             Err(error) => return Err(error.into()),
         }
@@ -151,4 +162,11 @@ pub(super) async fn poll(
     Err(BrokerError::new(ErrorKind::Unknown, message)
         .help("It is recorded: the next `prov apply` goes on waiting for it.")
         .into())
+}
+
+fn unheard(error: &BrokerError) -> BrokerError {
+    let message =
+        format!("{UNANSWERED_MAX} questions about it went unanswered, the last one so: {error}");
+    BrokerError::new(ErrorKind::Unknown, message)
+        .help("It is recorded: the next `prov apply` goes on asking.")
 }

@@ -59,10 +59,12 @@ async fn ask(
                 true => BrokerError { kind: ErrorKind::Unknown, ..error },
                 false => error,
             };
-            let is_final = *shared.service(&entry.service)?.finding_of(entry.params.as_ref())
-                == Finding::Never;
+            let service = shared.service(&entry.service)?;
+            let is_lost = *service.finding_of(entry.params.as_ref()) == Finding::Never;
+            // Where it depends on the instance, the broker knows better what is to be done first.
+            let is_told = service.find_with.is_some() && error.help.is_some();
             let error = match error.kind {
-                ErrorKind::Unknown if is_final => error.help(ways_on(&entry.reference)),
+                ErrorKind::Unknown if is_lost && !is_told => error.help(ways_on(&entry.reference)),
                 _ => error,
             };
             Err(failed(shared, entry, error).await?)
@@ -126,25 +128,30 @@ async fn look(
                 }
                 ended => return ended,
             },
-            Ok(None) if vanished > 0 => return anew(shared, resolution, entry).await,
-            Ok(None) => return begin(shared, resolution, entry, is_unsure).await,
+            // What had an id is gone: nothing that is made now may pass for it.
+            Ok(None) if vanished > 0 => return anew(shared, resolution, unnamed(entry)).await,
+            Ok(None) => return begin(shared, resolution, unnamed(entry), is_unsure).await,
             Err(error) if is_unsupported(&error) && is_unsure => {
                 return Err(unknown_outcome(&resolution.spec.reference).into());
             }
             // The provider said that it failed; there is no way to see whether half of it is there.
             Err(error) if is_unsupported(&error) => {
-                return begin(shared, resolution, entry, false).await;
+                return begin(shared, resolution, unnamed(entry), false).await;
             }
             Err(error) => return Err(error.into()),
         }
     }
 }
 
+fn unnamed(entry: Instance) -> Instance {
+    Instance { instance_id: String::new(), ..entry }
+}
+
 /// Whether the creation can be asked for once more under the key that it was begun with: what it made
 /// is answered then, with all that is shown once, and nothing is made twice.
 fn is_repeatable(shared: &Shared<'_>, service: &Service, both: (&Instance, &Instance)) -> bool {
     let (entry, begun) = both;
-    // Under its key nothing was asked for that has an id already: it is one that came back.
+    // What has an id is read by it: under this key nothing may ever have been asked for.
     if begun.exists() {
         return false;
     }
@@ -432,12 +439,19 @@ async fn ask_removal(
 }
 
 async fn again(shared: &Shared<'_>, entry: &Instance, error: &BrokerError, delay: Duration) {
-    shared.tell(&RunEvent::Retrying {
-        reference: entry.reference.clone(),
-        reason: shared.secrets.redact(&error.to_string()),
-        delay,
-    });
+    shared.tell(&retrying(shared, entry, error, delay));
     shared.world.clock.sleep(delay).await;
+}
+
+/// That something failed and is tried again.
+pub(super) fn retrying(
+    shared: &Shared<'_>,
+    entry: &Instance,
+    error: &BrokerError,
+    delay: Duration,
+) -> RunEvent {
+    let reason = shared.secrets.redact(&error.to_string());
+    RunEvent::Retrying { reference: entry.reference.clone(), reason, delay }
 }
 
 pub(super) async fn done(

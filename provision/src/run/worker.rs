@@ -81,7 +81,7 @@ impl Shared<'_> {
     /// Runs one task of `step`.
     pub(super) async fn perform(&self, step: &Step, kind: TaskKind) -> Outcome {
         let result = async {
-            self.let_arrive(step).await?;
+            self.let_arrive(step).await;
             match kind {
                 TaskKind::Make => self.make(step).await,
                 TaskKind::Drop => self.remove(step).await.map(|()| Outcome::Done),
@@ -275,6 +275,10 @@ impl Shared<'_> {
             return self.resume(resolution, begun).await;
         }
         let service = self.service(&resolution.spec.service)?;
+        if old.as_ref().is_some_and(|old| !old.deposed.is_empty()) {
+            // An earlier run may have asked for the removal of what it left.
+            self.outlive(&resolution.spec.service).await;
+        }
         let former = match service.journal_only {
             true => None,
             false => self.former(resolution, old.as_ref()).await?,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::PoisonError;
 
 use super::whole::write_whole;
-use super::{FileStore, StoreError};
+use super::{FileStore, StoreError, replay};
 use crate::state::{self, Event, Journal, Salvage};
 
 /// What is wrong with a log, and what would be kept of it.
@@ -69,6 +69,27 @@ impl FileStore {
         let serial = damage.journal.serial + 1;
         self.save_now(&Journal { serial, ..damage.journal.clone() })?;
         Ok(copy)
+    }
+
+    /// Brings a journal that is put back to where the log of an unfinished run leads, when it is the one
+    /// that this continues. Any other log is kept beside it, since the next save drops it; answers where.
+    /// The caller holds the lock.
+    ///
+    /// # Errors
+    /// When the log cannot be read or kept.
+    pub fn rejoin(&self, journal: &mut Journal) -> Result<Option<PathBuf>, StoreError> {
+        let Some(bytes) = self.read(&self.log)?.filter(|bytes| !bytes.is_empty()) else {
+            return Ok(None);
+        };
+        let mut joined = journal.clone();
+        let records = state::read_log(&bytes).map(|(records, _)| records);
+        if records.is_ok_and(|records| replay(&mut joined, records).is_ok_and(|count| count > 0)) {
+            *journal = joined;
+            return Ok(None);
+        }
+        let copy = self.free_name()?;
+        write_whole(self.disk.as_ref(), &copy, &bytes, 0o600)?;
+        Ok(Some(copy))
     }
 
     /// A name beside the log that no earlier repair has taken.
