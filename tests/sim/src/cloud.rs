@@ -122,10 +122,9 @@ impl Cloud {
             let object = self.objects.get_mut(&operation.id);
             match (&operation.effect, operation.fails, object) {
                 (Effect::Create, false, Some(object)) => object.healthy = true,
-                // Half of the tokens that fail leave nothing, the rest and anything else a wreck.
-                (Effect::Create, true, Some(object))
-                    if object.service == TOKEN
-                        && operation.id.ends_with(['0', '2', '4', '6', '8']) =>
+                // Half of what fails leaves nothing, the rest a wreck.
+                (Effect::Create, true, Some(_))
+                    if operation.id.ends_with(['0', '2', '4', '6', '8']) =>
                 {
                     self.objects.remove(&operation.id);
                 }
