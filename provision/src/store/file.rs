@@ -207,7 +207,13 @@ impl FileStore {
         self.disk.make_folder(lock).map_err(StoreError::io("make the folder of", lock))?;
         let text = serde_json::to_vec(holder).unwrap_or_default();
         match self.disk.lock(lock, &text).map_err(StoreError::io("lock", lock))? {
-            Locked::Ours(guard) => Ok(guard),
+            Locked::Ours(guard) => {
+                // A run that has nothing to save leaves nothing of an earlier one behind either.
+                let journal = &self.journal;
+                let swept = self.disk.sweep(journal);
+                swept.map_err(StoreError::io("clear what a crash left of", journal))?;
+                Ok(guard)
+            }
             Locked::Theirs(text) => Err(StoreError::Held(read_holder(&text))),
         }
     }
