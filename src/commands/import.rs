@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use provision::broker::{FindRequest, KnownIds, Live};
+use provision::broker::{FindRequest, KnownIds, Live, OnChange, Service};
 use provision::config::{Desired, InstanceSpec};
 use provision::observe;
 use provision::plan::{Lookup, fill, with_defaults};
 use provision::state::{Instance, Journal, Origin, Sealed, Status};
 use provision::value::Resolved;
+use serde_json::{Map, Value};
 
 use crate::change::{save, sync_sink};
 use crate::cli::Writing;
@@ -117,6 +118,14 @@ async fn find(
     }
 }
 
+/// The params that say how a thing is handled, and are nothing of the thing itself.
+fn handling(spec: &InstanceSpec, service: &Service) -> Map<String, Value> {
+    let is_how =
+        |key: &str| service.param(key).is_some_and(|param| param.on_change == OnChange::Ignore);
+    let params = spec.params.iter().filter(|(key, _)| is_how(key));
+    params.map(|(key, value)| (key.clone(), value.clone())).collect()
+}
+
 /// The entry of an adopted object. It has no fingerprint: what it was made of is not known, so the
 /// next plan brings it to what is declared.
 fn entry(project: &Project, spec: &InstanceSpec, live: Live) -> Result<Instance, Failure> {
@@ -144,7 +153,7 @@ fn entry(project: &Project, spec: &InstanceSpec, live: Live) -> Result<Instance,
         status: Status::Provisioned,
         outputs,
         sensitive,
-        params: None,
+        params: service.map(|service| handling(spec, service)),
         fingerprint: String::new(),
         inputs: None,
         identity: None,

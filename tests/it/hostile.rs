@@ -169,6 +169,7 @@ const HEAD: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n";
 fn slow(stream: &mut TcpStream, head: &[u8]) -> std::io::Result<()> {
     stream.write_all(head)?;
     loop {
+        // This is what is hostile: it never ends, and never goes quiet for long.
         stream.write_all(b" ")?;
         std::thread::sleep(Duration::from_millis(200));
     }
@@ -230,6 +231,7 @@ const SLOW: &[Scene] = &[
     ("a header that does not end", IN_TIME, |s, _| slow(s, b"HTTP/1.1 200 OK\r\nx-slow: ")),
     ("1xx for ever", IN_TIME, |s, _| {
         loop {
+            // As fast as a server that has others to serve, or nothing but this is done here.
             s.write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
             std::thread::sleep(Duration::from_millis(1));
         }

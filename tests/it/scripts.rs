@@ -23,6 +23,7 @@ scripts! {
     drift
     failed_removal
     failed_step
+    given
     gone
     history
     import

@@ -501,7 +501,11 @@ fn changes(spec: &InstanceSpec, entry: &Instance, service: Option<&Service>) -> 
         });
     }
     if let Some(before) = &entry.params {
-        compare_maps("params", before, &spec.params, &mut changes);
+        // Of what was imported, only how it is handled is known.
+        let is_known = |key: &str| !entry.fingerprint.is_empty() || before.contains_key(key);
+        let mut after = spec.params.clone();
+        after.retain(|key, _| is_known(key));
+        compare_maps("params", before, &after, &mut changes);
     }
     for change in &mut changes {
         let param = param_of(&change.path).and_then(|name| service?.param(name));

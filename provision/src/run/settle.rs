@@ -261,41 +261,37 @@ pub(super) async fn update(
             let entry = Instance { operation: begun.operation, sensitive, ..entry };
             wait(shared, resolution, entry, retry_after).await
         }
-        Err(error) if is_unsupported(&error) && is_as_declared(old, &entry) => {
-            unchanged(shared, resolution, entry, request).await
-        }
         Err(error) => {
+            let is_kept = is_unsupported(&error) && is_as_declared(old, &entry);
+            let error = match is_kept {
+                true => match seen(shared, request).await {
+                    Ok(live) => return done(shared, resolution, entry, live.into()).await,
+                    Err(error) => error,
+                },
+                false => error,
+            };
             let unchanged = Instance { operation: entry.operation, ..old.clone() };
             Err(failed(shared, unchanged, error).await?)
         }
     }
 }
 
-/// Whether what is there is what is declared, as far as anybody knows: somebody who gave it to us said so.
+/// Whether what cannot change may be taken for what is declared: after a failure that changed nothing of
+/// it, that of its removal, or where somebody gave it to us.
 fn is_as_declared(old: &Instance, entry: &Instance) -> bool {
     old.inputs.is_none() && old.origin == Origin::Adopted
         || old.inputs.is_some() && old.inputs == entry.inputs
 }
 
-/// Takes what cannot change for what is declared: after a failure that changed nothing of it, that of
-/// its removal, or where it was given to us.
-async fn unchanged(
-    shared: &Shared<'_>,
-    resolution: &Resolution<'_>,
-    entry: Instance,
-    update: &UpdateRequest,
-) -> Result<Outcome, TaskError> {
+/// What is there of an instance that was to be changed.
+async fn seen(shared: &Shared<'_>, update: &UpdateRequest) -> Result<Live, BrokerError> {
     let UpdateRequest { address, instance_id, previous, .. } = update.clone();
     let request = FetchRequest { address, instance_id, previous };
-    match shared.broker(&request.address.service)?.fetch(&request).await {
-        Ok(Some(live)) => done(shared, resolution, entry, live.into()).await,
-        Ok(None) => {
-            let message = format!("`{}` is gone", request.address.reference);
-            let error = BrokerError::new(ErrorKind::NotFound, message);
-            Err(failed(shared, entry, error).await?)
-        }
-        Err(error) => Err(failed(shared, entry, error).await?),
-    }
+    let live = shared.broker(&request.address.service)?.fetch(&request).await?;
+    live.ok_or_else(|| {
+        let message = format!("`{}` is gone", request.address.reference);
+        BrokerError::new(ErrorKind::NotFound, message)
+    })
 }
 
 async fn ask_update(

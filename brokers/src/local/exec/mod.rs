@@ -100,8 +100,7 @@ impl ExecBroker {
     }
 
     /// Waits until nothing is at work any more on what the question is about, when it is one of an
-    /// operation; whether anything was. A
-    /// command whose run was killed changes what the next one sees.
+    /// operation; whether anything was. A command whose run was killed changes what the next one sees.
     async fn outlast(&self, question: &Question<'_>) -> Result<bool, BrokerError> {
         let Some(names) = latch::Names::of(question) else { return Ok(false) };
         let patience = command::timeout(question.params)?;
